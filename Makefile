@@ -1,0 +1,59 @@
+# Two commands do everything on a machine with Python 3.11 or 3.12: `make report`, `make test`.
+# Each makes .venv and fetches the data it needs; what is done already is not done again.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Leave out data sets of the registry, for example `make report WITHOUT=lung_tumours`.
+WITHOUT :=
+LEAVE_OUT := $(addprefix --without ,$(WITHOUT))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+	2>/dev/null && echo $$p && break; done)
+
+export GOMP_SPINCOUNT ?= 0
+
+.PHONY: help report test lint lab data notebooks browser clean
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+report: data ## run the default benchmark and write reports/default/index.html
+	@status=0; $(BIN)/course bench $(LEAVE_OUT) || status=$$?; \
+	if [ $$status -gt 1 ]; then exit $$status; fi; \
+	$(BIN)/course report $(LEAVE_OUT) && exit $$status
+
+test: data browser lint ## unit tests, then every notebook, student's and complete
+	$(BIN)/python -m pytest tests
+	COURSE_PROFILE=smoke $(BIN)/python -m pytest -n 2 --nbval-lax --nbval-cell-timeout 300 notebooks solutions
+
+lint: $(READY) ## ruff, and the notebooks against their text sources
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/course build --check
+
+lab: data ## open JupyterLab on the start page
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+data: $(READY) ## fetch the embedded data sets (35 + 26 + 46 MB, once, by hash)
+	@$(BIN)/course data fetch $(LEAVE_OUT)
+
+notebooks: $(READY) ## make the notebooks from their text sources
+	$(BIN)/course build
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed. Install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+# The report is also opened in a real browser. Where the system package manager may be used, it
+# brings Chromium; elsewhere those tests are skipped and say what to install.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
+	else echo "Chromium and chromedriver are not installed: the browser tests will be skipped."; fi
+
+clean: ## remove the environment; records, reports and the data cache stay
+	rm -rf $(VENV)

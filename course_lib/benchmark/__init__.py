@@ -1,0 +1,1 @@
+"""Jobs, their records, sweeps, statistics and the report."""

@@ -1,0 +1,246 @@
+"""One job: (task, method, data set, profile, seed, options) → one record.
+
+A job's key is a hash of everything that decides its result: the job itself, the source code it
+runs through, the hashes of its data, the lesson's cells, torch's version and the kind of device.
+"""
+
+import hashlib
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from course_lib import __version__, catalogue
+from course_lib.benchmark.identity import code_hash, lesson_hash, sources
+from course_lib.benchmark.store import Record, Store, write_json
+from course_lib.errors import CourseError
+
+VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run."""
+
+    task: str
+    method: str
+    dataset: str
+    profile: str
+    seed: int
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        options = "".join(f" {k}={v}" for k, v in self.options.items())
+        return f"{self.task}/{self.method}{options} on {self.dataset}, {self.profile}, {self.seed}"
+
+    def check(self) -> None:
+        """Raises CourseError when the task, method, data set or profile does not exist or fit."""
+        task, entry = catalogue.task(self.task), catalogue.entry(self.method)
+        if entry.task != self.task:
+            raise CourseError(
+                f"{self.method!r} is a method for {entry.task}, not for {self.task}. "
+                f"`course methods --task {self.task}` lists those that fit."
+            )
+        for word, value, known in (
+            ("data set", self.dataset, task.sources),
+            ("profile", self.profile, task.plans),
+        ):
+            if value not in known:
+                raise CourseError(
+                    f"{self.task} has no {word} {value!r}; it has: {', '.join(known)}."
+                )
+
+    def sources(self) -> list[dict[str, str]]:
+        """The registry's data sets behind this job, with hash and licence."""
+        task, entry = catalogue.task(self.task), catalogue.entry(self.method)
+        return sources((*task.sources[self.dataset], *entry.data))
+
+    def key(self) -> str:
+        """SHA-256 of everything that decides the result."""
+        from course_lib import device
+
+        task, entry = catalogue.task(self.task), catalogue.entry(self.method)
+        parts = {
+            "job": asdict(self),
+            "code": code_hash((f"course_lib.tasks.{self.task}", entry.module)),
+            "data": self.sources(),
+            "lesson": lesson_hash(task.lesson),
+            "torch": version("torch").split("+")[0],
+            "device": device.choose().type,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def run_here(
+    task: str,
+    method: str,
+    dataset: str,
+    profile: str,
+    seed: int,
+    options: str | dict[str, Any] = "{}",
+    store: str | Path = "runs",
+    folder: str | Path | None = None,
+) -> Record:
+    """Runs one job in this process and returns its record; a finished job is read, not repeated.
+
+    Arguments:
+        options: the method's options, as JSON or a dict.
+        store: the folder of records.
+        folder: where to leave the record instead of the store (a sweep hands it over later).
+
+    Raises CourseError when the job cannot exist or training fails.
+    """
+    options = json.loads(options) if isinstance(options, str) else dict(options)
+    job = Job(task, method, dataset, profile, int(seed), options)
+    job.check()
+    if folder is not None:
+        return _run_into(job, Path(folder), progress=False)  # the sweep has a bar of its own
+    shelf = Store(store)
+    if shelf.done(job.key()):
+        return shelf.read(job.key())
+    with shelf.writing(job.key()) as partial:
+        return _run_into(job, partial)
+
+
+def _run_into(job: Job, folder: Path, progress: bool = True) -> Record:
+    record, panels = compute(job, progress)
+    record["pictures"] = _write_pictures(panels, record["cases"], folder)
+    return write_json(folder / "record.json", record)
+
+
+def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
+    """Makes the cases, trains, predicts and scores. Returns the record and the panels."""
+    import torch
+
+    from course_lib import device as devices
+    from course_lib.fit import fit, predict
+    from course_lib.methods.base import Method
+
+    started, begin = datetime.now(UTC), time.perf_counter()
+    task, device = catalogue.task(job.task), devices.choose()
+    splits = task.make(job.dataset, job.profile, job.seed)
+    train, validation, test = (
+        part.to(device) for part in (splits.train, splits.validation, splits.test)
+    )
+    splits = type(splits)(train, validation, test)
+    data_s = time.perf_counter() - begin
+
+    with devices.seeded(job.seed):
+        method = catalogue.build(job.method, **job.options)
+    if isinstance(method, Method):
+        method.to(device)
+    history = fit(method, task, splits, profile=job.profile, seed=job.seed, progress=progress)
+
+    start = time.perf_counter()
+    prediction = predict(method, test)
+    predict_s = time.perf_counter() - start
+    scores = {
+        name: values.tolist() for name, values in task.score(prediction, test.tensors).items()
+    }
+    with torch.inference_mode():
+        panels = task.pictures(prediction, test.tensors)
+    wall = {"data": data_s, "fit": history.seconds, "predict": predict_s}
+    wall["total"] = time.perf_counter() - begin
+    record: Record = {
+        "schema": 1,
+        "key": job.key(),
+        "status": "done",
+        "error": None,
+        "job": asdict(job),
+        "started": started.isoformat(timespec="seconds"),
+        "wall_s": {name: round(seconds, 3) for name, seconds in wall.items()},
+        "predict_s_per_case": predict_s / len(test),
+        "peak_memory_mb": peak_memory_mb(device),
+        "parameters": parameters(method),
+        "steps": history.steps,
+        "device": {
+            "name": devices.name(device),
+            "kind": device.type,
+            "threads": torch.get_num_threads(),
+            "precision": devices.PRECISION,
+        },
+        "versions": versions(),
+        "data": job.sources(),
+        "provenance": dict(test.provenance),
+        "settings": {
+            "chosen": history.chosen,
+            "candidates": history.candidates,
+            "chosen_on": "validation",
+        },
+        "curve": history.curve,
+        "headline": task.headline,
+        "metrics": {name: asdict(metric) for name, metric in task.metrics.items()},
+        "cases": [
+            {
+                "case": test.case[i],
+                "subject": test.subject[i],
+                "group": test.group[i],
+                "scores": {name: values[i] for name, values in scores.items()},
+            }
+            for i in range(len(test))
+        ],
+        "notebook": None,
+    }
+    return record, panels
+
+
+def _write_pictures(panels: dict[str, Any], cases: list[dict], folder: Path) -> dict[str, Any]:
+    """Saves the panels as float16 (uint8 for colour) and returns what the record says of them."""
+    import numpy as np
+
+    arrays = {
+        name: panel.values.cpu().numpy().astype("uint8" if panel.kind == "rgb" else "float16")
+        for name, panel in panels.items()
+    }
+    names = np.array([case["case"] for case in cases])
+    np.savez_compressed(folder / "pictures.npz", case=names, **arrays)
+    return {
+        "file": "pictures.npz",
+        "panels": [
+            {
+                "name": name,
+                "kind": panel.kind,
+                "window": list(panel.window),
+                "unit": panel.unit,
+                "shared": panel.shared,
+            }
+            for name, panel in panels.items()
+        ],
+    }
+
+
+def parameters(method: Any) -> int:
+    """How many numbers a method has learnt: 0 for a classical one."""
+    own = getattr(method, "parameters", lambda: ())()
+    return sum(p.numel() for p in own if p.requires_grad)
+
+
+def peak_memory_mb(device: Any) -> float:
+    """The process's largest resident memory; on a graphics card, the card's largest allocation."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if platform.system() == "Darwin" else 2**10)
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes."""
+    found = {"python": platform.python_version(), "course": __version__}
+    for package in VERSIONS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,223 @@
+"""Many jobs: each is run by papermill on its chapter's notebook.
+
+The executed notebook is kept with the record. A finished job is not run again; a failed one is
+kept with its error and tried again next time. When the sweep is interrupted or killed, at most the
+job in flight is lost.
+"""
+
+import json
+import multiprocessing
+import os
+import re
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from course_lib.benchmark.identity import job_cells
+from course_lib.benchmark.job import Job
+from course_lib.benchmark.store import Record, Store, write_json
+from course_lib.errors import CourseError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: `done`, `failed`, or `cached` when an earlier record served."""
+
+    job: Job
+    key: str
+    status: str
+    wall_s: float
+    error: str | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """The job's row in `course bench --json`."""
+        row = asdict(self.job)
+        row.pop("options")
+        about = {"status": self.status, "wall_s": round(self.wall_s, 3), "error": self.error}
+        return {"key": self.key} | row | about
+
+
+def execute(job: Job, store: Store) -> Outcome:
+    """Runs one job through papermill unless it is done already, and files its record."""
+    key = job.key()
+    if store.done(key):
+        return Outcome(job, key, "cached", 0.0)
+    start = time.perf_counter()
+    with store.writing(key) as folder:
+        error = _run_notebook(job, folder)
+        if error:
+            write_json(folder / "record.json", _failure(job, key, error))
+        else:
+            record = json.loads((folder / "record.json").read_text("utf-8"))
+            write_json(folder / "record.json", record | {"notebook": "notebook.ipynb"})
+    seconds = time.perf_counter() - start
+    if error:
+        return Outcome(job, key, "failed", seconds, f"{error['type']}: {error['message']}")
+    return Outcome(job, key, "done", seconds)
+
+
+def _run_notebook(job: Job, folder: Path) -> dict[str, str] | None:
+    """Executes the chapter's job cells with the job's parameters; returns the error, if any."""
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from course_lib import catalogue
+
+    source = nbformat.v4.new_notebook(
+        cells=job_cells(catalogue.task(job.task).lesson),
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python"},
+        },
+    )
+    template, result = folder / "template.ipynb", folder / "notebook.ipynb"
+    nbformat.write(source, template)
+    parameters = asdict(job) | {
+        "options": json.dumps(job.options),
+        "folder": str(folder.resolve()),
+    }
+    try:
+        papermill.execute_notebook(
+            template,
+            result,
+            parameters=parameters,
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],
+        )
+    except PapermillExecutionError as error:
+        plain = re.compile(r"\x1b\[[0-9;]*m")
+        return {
+            "type": error.ename,
+            "message": plain.sub("", error.evalue),
+            "traceback": plain.sub("", "\n".join(error.traceback)),
+        }
+    except Exception as error:  # a kernel that died, for example for lack of memory
+        return {
+            "type": type(error).__name__,
+            "message": str(error),
+            "traceback": traceback.format_exc(),
+        }
+    finally:
+        template.unlink(missing_ok=True)
+    return None
+
+
+def _failure(job: Job, key: str, error: dict[str, str]) -> Record:
+    return {
+        "schema": 1,
+        "key": key,
+        "status": "failed",
+        "error": error,
+        "job": asdict(job),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def run(
+    jobs: Iterable[Job],
+    store: Store,
+    workers: int = 1,
+    tell: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Runs the jobs with a progress bar that says how long the rest will take.
+
+    Arguments:
+        workers: how many jobs at once; the processor's cores are shared out among them.
+        tell: called with each outcome as it comes.
+
+    Returns the outcomes in the order of the jobs. The time left is the sum of each remaining job's
+    expected time: what its method took before, in this sweep or in the store, else the mean of
+    what is known.
+    """
+    from tqdm import tqdm
+
+    jobs = list(jobs)
+    store.clear()
+    known = _known_seconds(store)
+    left = dict(enumerate(jobs))
+    outcomes: dict[int, Outcome] = {}
+    layout = "{l_bar}{bar}| {n}/{total} [{elapsed}{postfix}]"
+    with _pool(workers) as pool, tqdm(total=len(jobs), unit="job", bar_format=layout) as bar:
+        bar.set_postfix_str(_about(left.values(), known, workers))
+        futures = {pool.submit(execute, job, store): number for number, job in enumerate(jobs)}
+        try:
+            for future in as_completed(futures):
+                number = futures[future]
+                outcome = outcomes[number] = _result(future, left.pop(number))
+                if outcome.status == "done":
+                    known.setdefault(_kind(outcome.job), []).append(outcome.wall_s)
+                if tell:
+                    tell(outcome)
+                bar.set_postfix_str(_about(left.values(), known, workers))
+                bar.update()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [outcomes[number] for number in sorted(outcomes)]
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Fresh processes, each of which papermill gives a kernel per job."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    return ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _share_cores, (threads,)
+    )
+
+
+def _share_cores(threads: int) -> None:
+    """Tells a worker's kernels how many cores are theirs, and not to spin while they wait."""
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def _result(future: Future, job: Job) -> Outcome:
+    """The outcome of a job, also when its worker process was killed."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise CourseError(
+            f"A worker process died during {job}, probably for lack of memory. What was finished "
+            "is kept: run the same command again, with --workers 1 or a smaller profile."
+        ) from error
+
+
+def _kind(job: Job) -> tuple[str, str, str]:
+    return job.task, job.method, job.profile
+
+
+def _known_seconds(store: Store) -> dict[tuple[str, str, str], list[float]]:
+    """How long jobs took, by task, method and profile."""
+    known: dict[tuple[str, str, str], list[float]] = {}
+    for record in store.records():
+        if record["status"] == "done":
+            known.setdefault(_kind(Job(**record["job"])), []).append(record["wall_s"]["total"])
+    return known
+
+
+def expected_seconds(
+    jobs: Iterable[Job], known: dict[tuple[str, str, str], list[float]]
+) -> float | None:
+    """The expected seconds of all jobs together, or None while nothing is known."""
+    means = {kind: sum(values) / len(values) for kind, values in known.items()}
+    if not means:
+        return None
+    typical = sum(means.values()) / len(means)
+    return sum(means.get(_kind(job), typical) for job in jobs)
+
+
+def _about(
+    left: Iterable[Job], known: dict[tuple[str, str, str], list[float]], workers: int
+) -> str:
+    seconds = expected_seconds(left, known)
+    if not seconds:
+        return ""
+    seconds /= workers
+    return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"

@@ -1,0 +1,223 @@
+"""How the report writes numbers, names and findings."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from course_lib.benchmark.leaderboard import Board, Row, Section
+from course_lib.benchmark.statistics import EXACT_SUBJECTS, Interval, coverage
+
+ACRONYMS = {"ct", "mr", "pet"}
+FEW_SUBJECTS = 6  # below, no two-sided sign-flip test can reach p = 0.05
+MINUS, RANGE = "−", " to "
+
+
+def task_name(task: str) -> str:
+    """`reconstruction_ct` → `Reconstruction CT`."""
+    words = [w.upper() if w in ACRONYMS else w for w in task.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
+def metric_name(metric: str, spec: Mapping[str, str]) -> str:
+    """The metric's `name`, else one made from its key: `rmse_soft` → `RMSE soft`."""
+    if spec.get("name"):
+        return spec["name"]
+    first, *rest = metric.split("_")
+    first = first.upper() if len(first) <= 4 else first.capitalize()
+    return " ".join([first, *rest])
+
+
+def with_unit(name: str, unit: str) -> str:
+    """`PSNR`, `dB` → `PSNR (dB)`."""
+    return f"{name} ({unit})" if unit else name
+
+
+def decimals(estimates: Iterable[Interval]) -> int:
+    """Digits after the point so that a typical interval shows two digits of its width; four
+    significant digits where no interval exists."""
+    estimates = [e for e in estimates if e.mean is not None]
+    widths = sorted(e.high - e.low for e in estimates if e.low is not None and e.high > e.low)
+    if widths:
+        return min(5, max(0, 1 - math.floor(math.log10(widths[len(widths) // 2]))))
+    largest = max((abs(e.mean) for e in estimates), default=0.0)
+    return min(5, max(0, 3 - math.floor(math.log10(largest)))) if largest else 1
+
+
+def number(value: float | None, digits: int, sign: bool = False) -> str:
+    """A fixed number of decimals with a true minus; an en dash where there is no value."""
+    if value is None or math.isnan(value):
+        return "–"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    return text.replace("-", MINUS)
+
+
+def plain(value: float) -> str:
+    """A number without needless decimals and with a true minus: `−1000`, `0.5`."""
+    return f"{value:g}".replace("-", MINUS)
+
+
+def limits(estimate: Interval, digits: int, sign: bool = False) -> str:
+    """`34.1 to 36.8`, or `no interval`."""
+    if estimate.low is None:
+        return "no interval"
+    return number(estimate.low, digits, sign) + RANGE + number(estimate.high, digits, sign)
+
+
+def short(value: float | None) -> str:
+    """Three significant digits for times and memory."""
+    if value is None:
+        return "–"
+    if value and abs(value) < 0.001:
+        return "<0.001"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return f"{value:,.{digits}f}" if value else "0"
+
+
+def count(value: float | None) -> str:
+    """`1846273` → `1.85 M`."""
+    if value is None:
+        return "–"
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.0f}"
+
+
+def p_value(p: float | None) -> str:
+    """Three significant digits, or a bound below 0.001."""
+    if p is None:
+        return "–"
+    return "<0.001" if p < 0.001 else f"{p:.3g}"
+
+
+def plural(amount: int, noun: str) -> str:
+    """`1 subject`, `4 subjects`."""
+    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`A, B and C`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def findings(section: Section, board: Board) -> list[str]:
+    """What a reader may conclude from a board, and what not, as sentences."""
+    if not board.ranked:
+        return ["No method has a score here."]
+    spec = section.metrics[section.headline]
+    metric = metric_name(section.headline, spec)
+    digits = decimals(row.estimates[section.headline] for row in board.ranked)
+
+    def value(row: Row) -> str:
+        estimate = row.estimates[section.headline]
+        inside = f" ({limits(estimate, digits)})" if estimate.low is not None else ""
+        return f"{number(estimate.mean, digits)} {spec['unit']}".strip() + inside
+
+    first, best = board.ranked[0], board.best_baseline
+    sentences = [f"{first.name} ranks first with {metric} {value(first)}."]
+    if best is None:
+        sentences.append("No baseline was run here, so nothing is compared with one.")
+    elif first is best:
+        sentences[0] = f"The baseline {best.name} ranks first with {metric} {value(best)}."
+    else:
+        sentences.append(f"The best baseline is {best.name} with {value(best)}.")
+    sentences += _beaten(board, spec["unit"]) if best else []
+    return sentences
+
+
+def _beaten(board: Board, unit: str) -> list[str]:
+    """Which methods beat the best baseline by their interval, and which do not."""
+    rows = [row for row in board.ranked if not row.baseline]
+    judged = [row for row in rows if row.verdict]
+    if not rows:
+        return []
+    name = board.best_baseline.name
+    if not judged:
+        return [f"Without an interval, no method can be said to beat {name}."]
+
+    digits = decimals(row.difference for row in judged)
+
+    def shown(row: Row) -> str:
+        text = f"{row.name} ({number(row.difference.mean, digits, True)} {unit}".strip()
+        return text + f", {limits(row.difference, digits, True)})"
+
+    sentences = []
+    for verdict, text in (
+        ("better", "Better than {} by the interval of the paired difference: {}."),
+        (
+            "open",
+            "Not shown to beat {}, because the interval of the paired difference includes 0: {}.",
+        ),
+        ("worse", "Worse than {}: {}."),
+    ):
+        chosen = [shown(row) for row in judged if row.verdict == verdict]
+        if chosen:
+            sentences.append(text.format(name, listed(chosen)))
+    return sentences
+
+
+def cautions(section: Section, board: Board) -> list[str]:
+    """What weakens the numbers of a board: few subjects, one seed, gaps, failures."""
+    sentences = []
+    subjects = len(board.subjects)
+    if subjects == 1:
+        sentences.append(
+            "One test subject: no interval and no test is possible. The numbers describe this "
+            "subject and say nothing about others."
+        )
+    elif subjects < FEW_SUBJECTS:
+        sentences.append(
+            f"Only {subjects} test subjects. A nominal 95% bootstrap interval of so few covers the "
+            f"true mean in about {coverage(subjects):.0%} of such experiments, and the paired test "
+            f"cannot give a p below {2 / 2**subjects:.3g}, whatever the methods do. A large p is "
+            "not evidence that two methods are equal."
+        )
+    learning = [row for row in board.ranked if row.learns]
+    single = [row.name for row in learning if len(row.seeds) == 1]
+    if single:
+        whose = "One seed" if len(single) == len(learning) else f"One seed for {listed(single)}"
+        sentences.append(
+            f"{whose}: the intervals leave out how much results vary from one training to the next."
+        )
+    for row in board.ranked:
+        scored = row.scored(section.headline)
+        if scored < subjects:
+            sentences.append(
+                f"{row.name} has a score on {scored} of {subjects} subjects: its mean is not over "
+                "the same subjects as the others'."
+            )
+    for metric, spec in section.metrics.items():
+        gaps = [f"{row.name} {row.missing[metric]}" for row in board.ranked if row.missing[metric]]
+        if gaps:
+            name = metric_name(metric, spec)
+            sentences.append(f"{name}: undefined scores of some cases left out: {listed(gaps)}.")
+    return sentences
+
+
+def p_note(board: Board) -> str:
+    """What the p column is, and the smallest p it can show."""
+    if not board.tested:
+        return ""
+    subjects = board.tested[0].test.subjects
+    smallest = board.tested[0].test.smallest_p
+    kind = "exact" if subjects <= EXACT_SUBJECTS else "drawn (9,999 patterns)"
+    return (
+        f"p: {kind} two-sided sign-flip test of the differences of {plural(subjects, 'subject')}; "
+        f"the smallest p so many subjects allow is {smallest:.3g}. "
+        f"In brackets: after Holm's correction over {plural(len(board.tested), 'method')}."
+    )
+
+
+def machine(record: Mapping) -> str:
+    """`AMD EPYC, 2 threads, cpu, float32`."""
+    device = record["device"]
+    return (
+        f"{device['name']}, {device['kind']}, {plural(device['threads'], 'thread')}, "
+        f"{device['precision']}"
+    )
+
+
+def non_commercial(licence: str | None) -> bool:
+    """Whether a licence forbids commercial use."""
+    return bool(re.search(r"\bNC\b|non-?commercial", licence or "", re.IGNORECASE))

@@ -1,0 +1,246 @@
+"""`course tasks`, `methods`, `run`, `bench` and `report`."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from course_lib import catalogue
+from course_lib.errors import CourseError
+
+PROFILES = click.Choice(["smoke", "class", "full"])
+STORE = click.option("--store", default="runs", show_default=True, help="Folder of records.")
+PROFILE = click.option(
+    "--profile",
+    type=PROFILES,
+    default="class",
+    show_default=True,
+    help="smoke: seconds; class: about a minute per method on two cores; full: one GPU.",
+)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def tasks(as_json: bool) -> None:
+    """List the tasks: what can be benchmarked."""
+    found = [catalogue.task(name) for name in catalogue.TASKS]
+    if as_json:
+        rows = [
+            {
+                "id": t.id,
+                "title": t.title,
+                "survey": t.survey,
+                "headline": t.headline,
+                "datasets": list(t.sources),
+                "metrics": {k: {"unit": m.unit, "better": m.better} for k, m in t.metrics.items()},
+            }
+            for t in found
+        ]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for t in found:
+        click.echo(f"{t.id:20} {t.title} (survey {t.survey}); headline {t.headline}")
+        click.echo(f"{'':20} data sets: {', '.join(t.sources)}")
+
+
+@click.command()
+@click.option("--task", "task_id", help="Only the methods of this task.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def methods(task_id: str | None, as_json: bool) -> None:
+    """List the methods: id, task, kind, the survey's reference, source."""
+    if task_id is not None:
+        catalogue.task(task_id)
+    found = [e for e in catalogue.METHODS if task_id in (None, e.task)]
+    if as_json:
+        click.echo(json.dumps([e.describe() for e in found], indent=1, ensure_ascii=False))
+        return
+    for e in found:
+        number = f"[{e.ref}]" if e.ref else ""
+        click.echo(f"{e.id:18} {e.task:14} {e.kind:12} {number:5} {e.name} — {e.cite}")
+
+
+@click.command()
+@click.argument("task")
+@click.argument("method")
+@click.option("--dataset", help="Data set; by default the task's first one.")
+@PROFILE
+@click.option("--seed", default=0, show_default=True, help="Noise, first weights, batches.")
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Method option.")
+@STORE
+def run(
+    task: str,
+    method: str,
+    dataset: str | None,
+    profile: str,
+    seed: int,
+    options: tuple[str, ...],
+    store: str,
+) -> None:
+    """Run one job: METHOD on TASK. Its record goes to the store."""
+    from course_lib.benchmark import sweep
+    from course_lib.benchmark.job import Job
+    from course_lib.benchmark.store import Store
+
+    dataset = dataset or next(iter(catalogue.task(task).sources))
+    job = Job(task, method, dataset, profile, seed, _options(options))
+    job.check()
+    shelf = Store(store)
+    outcome = sweep.run([job], shelf)[0]
+    if outcome.status == "failed":
+        raise CourseError(
+            f"{job} failed: {outcome.error}. The executed notebook with the traceback is "
+            f"{shelf.place(outcome.key) / 'notebook.ipynb'}."
+        )
+    _print_scores(shelf.read(outcome.key))
+    click.echo(f"{outcome.status}: {shelf.place(outcome.key)}")
+
+
+def _options(pairs: tuple[str, ...]) -> dict:
+    """`name=value` pairs; values are read as YAML, so numbers are numbers."""
+    import yaml
+
+    bad = [pair for pair in pairs if "=" not in pair]
+    if bad:
+        raise CourseError(f"--option takes NAME=VALUE, but got {bad[0]!r}.")
+    return {k: yaml.safe_load(v) for k, v in (pair.split("=", 1) for pair in pairs)}
+
+
+def _print_scores(record: dict) -> None:
+    """The mean scores of each group of test cases."""
+    for group in dict.fromkeys(case["group"] for case in record["cases"]):
+        cases = [case["scores"] for case in record["cases"] if case["group"] == group]
+        click.echo(f"{group} ({len(cases)} cases):")
+        for name, about in record["metrics"].items():
+            values = [scores[name] for scores in cases if scores[name] is not None]
+            mean = f"{sum(values) / len(values):.4g}" if values else "undefined"
+            click.echo(f"  {name:14} {mean} {about['unit']}")
+
+
+@click.command()
+@click.option("--task", "task_ids", multiple=True, help="Only this task (repeatable).")
+@click.option("--method", "method_ids", multiple=True, help="Only this method (repeatable).")
+@click.option("--dataset", help="Data set; by default each task's first one.")
+@click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
+@PROFILE
+@click.option("--seeds", default=3, show_default=True, help="How many seeds, from 0.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Jobs at once; default: one per core, one per GPU."
+)
+@STORE
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def bench(
+    task_ids: tuple[str, ...],
+    method_ids: tuple[str, ...],
+    dataset: str | None,
+    without: tuple[str, ...],
+    profile: str,
+    seeds: int,
+    workers: int | None,
+    store: str,
+    as_json: bool,
+) -> None:
+    """Run many jobs: methods x seeds of the tasks. Finished jobs are not repeated."""
+    from course_lib.benchmark import sweep
+    from course_lib.benchmark.job import Job
+    from course_lib.benchmark.store import Store
+
+    jobs = []
+    for name in task_ids or catalogue.TASKS:
+        known = catalogue.methods(catalogue.task(name).id)
+        for wanted in method_ids:
+            catalogue.entry(wanted)
+        chosen = [e for e in known if not method_ids or e.id in method_ids]
+        data = dataset or dataset_without(name, without)
+        jobs += [Job(name, e.id, data, profile, s) for s in range(seeds) for e in chosen]
+    for job in jobs:
+        job.check()
+    begin = time.perf_counter()
+    shelf = Store(store)
+    outcomes = sweep.run(jobs, shelf, workers or default_workers())
+    seconds = time.perf_counter() - begin
+    totals = {
+        status: sum(o.status == status for o in outcomes) for status in ("done", "failed", "cached")
+    }
+    if as_json:
+        rows = [outcome.describe() for outcome in outcomes]
+        about = {"schema": 1, "store": str(shelf.folder), "jobs": rows, "totals": totals}
+        click.echo(json.dumps(about | {"wall_s": round(seconds, 3)}, indent=1))
+    else:
+        counts = ", ".join(f"{count} {status}" for status, count in totals.items())
+        click.echo(f"{counts} in {seconds / 60:.1f} min; records in {shelf.folder}/")
+        for o in outcomes:
+            if o.status == "failed":
+                click.echo(f"failed: {o.job}: {o.error} (see {shelf.place(o.key)}/notebook.ipynb)")
+    if totals["failed"]:
+        raise click.exceptions.Exit(1)
+
+
+def default_workers() -> int:
+    """One job per core, because small networks use one core better than they share two; one job
+    at a time on a graphics card."""
+    import os
+
+    from course_lib import device
+
+    return min(4, os.cpu_count() or 1) if device.choose().type == "cpu" else 1
+
+
+def dataset_without(task: str, without: tuple[str, ...]) -> str:
+    """The task's first data set that needs none of the named registry data sets.
+
+    Raises CourseError when there is none, or a name is unknown.
+    """
+    from course_lib.data import registry
+
+    for name in without:
+        registry.get(name)
+    for dataset, sources in catalogue.task(task).sources.items():
+        if not set(sources) & set(without):
+            return dataset
+    raise CourseError(f"{task} has no data set without {', '.join(without)}.")
+
+
+@click.command()
+@STORE
+@click.option("--out", default="reports/default", show_default=True, help="Folder to write.")
+@click.option("--title", default="Benchmark report", show_default=True)
+@PROFILE
+@click.option("--task", "task_ids", multiple=True, help="Only this task (repeatable).")
+@click.option("--dataset", help="Only this data set.")
+@click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
+def report(
+    store: str,
+    out: str,
+    title: str,
+    profile: str,
+    task_ids: tuple[str, ...],
+    dataset: str | None,
+    without: tuple[str, ...],
+) -> None:
+    """Write the report of a store's records: OUT/index.html."""
+    from course_lib.benchmark.report import write_report
+    from course_lib.benchmark.store import Store
+
+    shelf = Store(store)
+    newest = shelf.newest()
+    records = [r for r in newest if _wanted(r["job"], profile, task_ids, dataset, without)]
+    if not records:
+        raise CourseError(
+            f"There are no records for profile {profile} in {shelf.folder}/. "
+            f"Make some: `course bench --profile {profile} --store {store}`."
+        )
+    described = {e.id: e.describe() for e in catalogue.METHODS}
+    click.echo(str(write_report(records, shelf.folder, Path(out), title, described)))
+
+
+def _wanted(
+    job: dict, profile: str, task_ids: tuple[str, ...], dataset: str | None, without: tuple[str, ...]
+) -> bool:
+    sources = catalogue.task(job["task"]).sources.get(job["dataset"], ())
+    return (
+        job["profile"] == profile
+        and (not task_ids or job["task"] in task_ids)
+        and dataset in (None, job["dataset"])
+        and not set(sources) & set(without)
+    )

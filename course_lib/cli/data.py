@@ -1,0 +1,88 @@
+"""`course data`: what data sets there are, fetching them, and checking that they are whole."""
+
+import json
+
+import click
+
+
+@click.group()
+def data() -> None:
+    """List, fetch and check the real data sets of the course."""
+
+
+@data.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def list_(as_json: bool) -> None:
+    """Show every data set: size, licence, whether it is here."""
+    from course_lib.data import fetch, registry
+
+    sets = registry.data_sets().values()
+    here = {data_set.name: fetch.is_fetched(data_set.name) for data_set in sets}
+    if as_json:
+        rows = [
+            {
+                "name": data_set.name,
+                "title": data_set.title,
+                "package": f"{data_set.package}=={data_set.version}",
+                "size": data_set.size,
+                "sha256": data_set.sha256,
+                "licence": data_set.licence,
+                "non_commercial": data_set.non_commercial,
+                "optional": data_set.optional,
+                "fetched": here[data_set.name],
+                "citation": data_set.citation,
+            }
+            for data_set in sets
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    rows = [("name", "MB", "fetched", "licence", "what it is")] + [
+        (
+            data_set.name,
+            f"{data_set.size / 1e6:.1f}",
+            "yes" if here[data_set.name] else "optional" if data_set.optional else "no",
+            data_set.licence + (" *" if data_set.non_commercial else ""),
+            data_set.title,
+        )
+        for data_set in sets
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[1] = row[1].rjust(widths[1])
+        click.echo("  ".join(cells).rstrip())
+    click.echo("\n* not for commercial use; leave it out with `--without NAME`.")
+
+
+@data.command()
+@click.argument("names", nargs=-1)
+@click.option("--without", multiple=True, metavar="NAME", help="Leave this one out. Repeatable.")
+def fetch(names: tuple[str, ...], without: tuple[str, ...]) -> None:
+    """Fetch the NAMES given, or all data sets that are not optional.
+
+    Downloads go on where they stopped; what is already here and intact is left alone.
+    """
+    from course_lib.data import fetch, registry
+
+    for data_set in registry.chosen(names, without):
+        if data_set.non_commercial:
+            click.echo(f"{data_set.name}: {data_set.licence}, not for commercial use")
+        fetch.fetch(data_set.name)
+
+
+@data.command()
+def doctor() -> None:
+    """Hash every fetched file again; say what is wrong and how to repair it."""
+    from course_lib.data import fetch
+
+    findings = fetch.doctor()
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        click.echo(f"{finding.name.ljust(width)}  {finding.state:<13}  {finding.licence}")
+        if finding.state != "ok":
+            click.echo(f"{' ' * width}  {finding.detail}")
+            click.echo(f"{' ' * width}  → {finding.repair}")
+    wrong = sum(finding.wrong for finding in findings)
+    click.echo(f"\n{wrong} to repair, see → above." if wrong else "\nWhat is here is intact.")
+    if wrong:
+        raise SystemExit(1)

@@ -1,0 +1,1 @@
+"""Real data: the registry, fetching by hash, and loaders of whole volumes."""

@@ -1,0 +1,90 @@
+"""Which processor computes, in what precision, and what to do when its memory runs out."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from course_lib.errors import CourseError
+
+PRECISION = "float32"
+
+
+def choose(wanted: str | None = None) -> torch.device:
+    """The device to compute on: `wanted`, else `$COURSE_DEVICE`, else cuda, then mps, then cpu.
+
+    Raises CourseError when the wanted device is not there.
+    """
+    wanted = wanted or os.environ.get("COURSE_DEVICE")
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted is None:
+        return torch.device(next(kind for kind, present in there.items() if present))
+    if not there.get(wanted.split(":")[0], False):
+        present = ", ".join(kind for kind, here in there.items() if here)
+        raise CourseError(
+            f"The device {wanted!r} is not available here; this machine has: {present}. "
+            "Set COURSE_DEVICE to one of these, or unset it."
+        )
+    return torch.device(wanted)
+
+
+def processor_name() -> str:
+    """The processor's own name, as the operating system tells it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def name(device: torch.device) -> str:
+    """What a person calls the device, for example the graphics card's model."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+
+
+def describe(device: torch.device | None = None) -> str:
+    """One line that tells the user where the work runs."""
+    device = device or choose()
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    return f"Computing on {device.type} ({name(device)}{threads}) in {PRECISION}."
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, everything random in torch follows from `seed`; outside, nothing has changed."""
+    cards = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=cards):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def memory_advice() -> Iterator[None]:
+    """Turns an out-of-memory failure into advice.
+
+    Raises CourseError that names what to make smaller.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        text = str(error).lower()
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and (
+            "not enough memory" not in text and "out of memory" not in text
+        ):
+            raise
+        raise CourseError(
+            "Memory ran out. Choose a smaller profile (--profile smoke or class), close other "
+            "notebooks, or compute on the processor with COURSE_DEVICE=cpu."
+        ) from error
+
+
+def to(tensors: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The same tensors on `device`."""
+    return {key: value.to(device) for key, value in tensors.items()}

@@ -1,0 +1,58 @@
+"""Where files live and how they are written: whole or not at all."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from course_lib.errors import CourseError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def resource(folder: str) -> Path:
+    """A folder of the course (`datasets`, `notebooks`, …): beside the package in a checkout,
+    inside it in an installed wheel."""
+    beside, inside = PACKAGE.parent / folder, PACKAGE / "_course" / folder
+    return beside if beside.is_dir() else inside
+
+
+def cache_dir() -> Path:
+    """The folder for fetched and derived data: `$COURSE_DATA`, else the user's cache folder."""
+    chosen = os.environ.get("COURSE_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "medical-imaging-course"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path` and moves it there only if the block succeeds.
+
+    Raises CourseError when the folder cannot be written to.
+    """
+    path = Path(path)
+    # The suffix stays last, because numpy and matplotlib choose their format by it.
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise CourseError(
+            f"Cannot write to {path.parent} ({error.strerror}). "
+            "Make the folder writable, or choose another one: for data, set COURSE_DATA."
+        ) from error
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,93 @@
+"""What a lesson shows: slices, physics, code, tables, and (from `results`) what runs have left."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from course_lib.lesson.picture import COLOURS, MARKERS, Picture, Table, canvas, images
+from course_lib.lesson.results import (
+    claim,
+    curve,
+    leaderboard,
+    mean_scores,
+    outputs,
+    strip,
+    trade_off,
+)
+
+__all__ = [
+    "chapters",
+    "claim",
+    "curve",
+    "images",
+    "leaderboard",
+    "licences",
+    "mean_scores",
+    "noise_law",
+    "outputs",
+    "source",
+    "strip",
+    "trade_off",
+]
+
+
+def noise_law(thickness: Sequence[float], spread: Mapping[float, Sequence[float]]) -> Picture:
+    """Measured noise of line integrals over the object's thickness, one curve for each dose.
+
+    Arguments:
+        thickness: line integrals p, no unit.
+        spread: photons per ray → standard deviation of the noisy p at each thickness.
+    """
+    figure, (axis,) = canvas(width=6.5)
+    for (photons, values), colour, marker in zip(spread.items(), COLOURS, MARKERS, strict=False):
+        axis.semilogy(thickness, values, marker, color=colour, label=f"{photons:,.0f} photons")
+        law = np.sqrt(np.exp(np.asarray(thickness)) / photons)
+        axis.semilogy(thickness, law, color=colour, linewidth=1)
+    axis.set(title="Noise of one ray: draws (marks) and the law √(eᵖ / N₀) (lines)")
+    axis.set(xlabel="line integral p (thicker →)", ylabel="standard deviation of p")
+    axis.legend(frameon=False)
+    doses = ", ".join(f"{photons:,.0f}" for photons in spread)
+    return Picture(
+        figure,
+        f"The noise of a ray grows with the thickness of the object and falls with the photons "
+        f"({doses} per ray); the draws lie on the law.",
+    )
+
+
+def source(thing: Any):
+    """The source code of a function, class or module, coloured."""
+    from IPython.display import Code
+
+    return Code(inspect.getsource(thing), language="python")
+
+
+def licences() -> Table:
+    """The data sets of the course: what each is, its licence, and whether it is whole.
+
+    Every file is hashed again, as `course data doctor` does.
+    """
+    from course_lib.data import fetch, registry
+
+    rows = [
+        [
+            finding.name,
+            registry.get(finding.name).title,
+            finding.licence,
+            finding.state + (f": {finding.repair}" if finding.repair else ""),
+        ]
+        for finding in fetch.doctor()
+    ]
+    return Table("Data sets of the course", ["name", "what it is", "licence", "state"], rows)
+
+
+def chapters() -> Table:
+    """The chapters of the course and the lessons that are there."""
+    from course_lib.lesson.chapters import CHAPTERS, lesson_titles
+
+    rows = [
+        [each.title, each.question, each.survey, "; ".join(lesson_titles(each)) or "to come"]
+        for each in CHAPTERS
+    ]
+    return Table("Chapters", ["chapter", "its question", "survey", "lessons"], rows)

@@ -1,0 +1,1 @@
+"""Loss terms that more than one method uses."""

@@ -1,0 +1,1 @@
+"""Methods of the denoising task, one paper per file."""

@@ -1,0 +1,1 @@
+"""Network parts and conversions that more than one method uses."""

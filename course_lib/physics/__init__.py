@@ -1,0 +1,1 @@
+"""What spoils images: scanners, sampling, noise, motion. In torch, batched, differentiable."""

@@ -1,0 +1,85 @@
+"""What a task is: cases with known truth, a way to draw training batches, and scores."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.cases import Batch, Cases
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score: its unit, which way is better, and what it means in one sentence."""
+
+    unit: str
+    better: str
+    text: str
+
+    def improves(self, new: float, old: float) -> bool:
+        """Whether `new` is better than `old`."""
+        return new > old if self.better == "higher" else new < old
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much training a profile allows: the same for every method of a task."""
+
+    steps: int
+    batch: int
+    evaluations: int = 8
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test cases. Test subjects occur in no other part, except in test
+    groups whose name says that they come from the same patient."""
+
+    train: Cases
+    validation: Cases
+    test: Cases
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a strip: (N, H, W) values, how to show them, and whether all methods of a
+    job's cases share it (input and truth) or each has its own (output and error)."""
+
+    values: Tensor
+    kind: str
+    window: tuple[float, float]
+    unit: str
+    shared: bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of the survey.
+
+    Arguments:
+        id, title, survey: name in the catalogue, name for people, section of the survey.
+        headline: the metric that ranks.
+        metrics: name → Metric.
+        sources: data set → the registry names it is made from; the first one is the default.
+        plans: profile → Plan.
+        make: (dataset, profile, seed) → Splits, on the processor.
+        sample: (training cases, profile, count, generator) → a training batch.
+        score: (prediction, batch) → metric → (N,) values.
+        pictures: (prediction, batch) → panel name → Panel.
+        lesson: the chapter's notebook that runs this task's jobs, without suffix.
+    """
+
+    id: str
+    title: str
+    survey: str
+    headline: str
+    metrics: Mapping[str, Metric]
+    sources: Mapping[str, tuple[str, ...]]
+    plans: Mapping[str, Plan]
+    make: Callable[[str, str, int], Splits]
+    sample: Callable[[Cases, str, int, torch.Generator], Batch]
+    score: Callable[[Any, Batch], dict[str, Tensor]]
+    pictures: Callable[[Any, Batch], dict[str, Panel]]
+    lesson: str

@@ -1,0 +1,74 @@
+"""Unpacking and checking: only registered files, only inside, and harm is found and mended."""
+
+import zipfile
+
+import pytest
+
+from course_lib.data import fetch
+from course_lib.errors import CourseError
+
+
+def link() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("toy/data/link")
+    info.external_attr = 0o120777 << 16
+    return info
+
+
+@pytest.mark.parametrize("bad", ["../evil", "/evil", "toy/../../evil", "toy\\..\\evil", link()])
+def test_archives_that_point_outside_are_refused(toy, bad):
+    toy.offer(toy.content | {bad: b"elsewhere"})
+    with pytest.raises(CourseError, match="points outside"):
+        fetch.fetch("toy", progress=False)
+    assert not toy.final.exists()
+    assert not list(toy.root.rglob("evil*"))
+
+
+def test_members_larger_than_registered_are_not_unpacked(toy):
+    toy.offer(toy.content | {"toy/data/set/two.txt": b"2" * 5_000_000})
+    with pytest.raises(CourseError, match="larger than registered"):
+        fetch.fetch("toy", progress=False)
+    assert not toy.final.exists()
+
+
+def test_other_content_than_registered_keeps_the_old(toy):
+    fetch.fetch("toy", progress=False)
+    (toy.final / "a.bin").write_bytes(b"old")
+    toy.offer(toy.content | {"toy/data/set/two.txt": b"TWO"})
+    with pytest.raises(CourseError, match="does not hold the registered files"):
+        fetch.fetch("toy", progress=False)
+    assert (toy.final / "a.bin").read_bytes() == b"old"
+
+
+def change(toy):
+    file = toy.final / "a.bin"
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+
+
+@pytest.mark.parametrize(
+    "harm, state, named",
+    [
+        (change, "damaged", "a.bin"),
+        (lambda toy: (toy.final / "a.bin").unlink(), "missing", "a.bin"),
+        (lambda toy: (toy.final / "set/one.txt").write_text("0ne"), "damaged", "set/*.txt"),
+        (lambda toy: (toy.final / "set/one.txt").unlink(), "missing", "set/*.txt"),
+        (lambda toy: (toy.final / "set/three.txt").write_text("3"), "damaged", "set/*.txt"),
+    ],
+)
+def test_doctor_finds_harm_and_fetch_repairs_it(toy, harm, state, named):
+    assert fetch.doctor()[0].state == "never fetched"
+    fetch.fetch("toy", progress=False)
+    assert fetch.doctor() == [fetch.Finding("toy", "ok", "", "", "CC0 1.0")]
+    harm(toy)
+    (finding,) = fetch.doctor()
+    assert finding.state == state and named in finding.detail and finding.wrong
+    assert finding.repair == "course data fetch toy"
+    fetch.fetch("toy", progress=False)
+    assert fetch.doctor()[0].state == "ok"
+
+
+def test_leftovers_of_a_killed_run_go_away(toy):
+    left = toy.final.with_name(".toy.killed")
+    left.mkdir(parents=True)
+    (left / "half.bin").write_bytes(b"half")
+    fetch.fetch("toy", progress=False)
+    assert [entry.name for entry in toy.final.parent.iterdir()] == ["toy"]

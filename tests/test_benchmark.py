@@ -1,0 +1,197 @@
+"""Jobs, their keys, and sweeps through papermill, with real smoke runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import nbformat
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from course_lib.benchmark import identity, sweep
+from course_lib.benchmark.job import Job, run_here
+from course_lib.benchmark.store import Store
+from course_lib.cli import course
+from course_lib.errors import CourseError
+from course_lib.files import PACKAGE
+
+MEDIAN = Job("denoising", "median", "chest_ct", "smoke", 0)
+
+
+def schema(name):
+    return json.loads((PACKAGE / "benchmark" / f"{name}.schema.json").read_text("utf-8"))
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(course, arguments)
+
+
+def test_the_key_follows_everything_that_decides_the_result(monkeypatch):
+    keys = {
+        MEDIAN.key(),
+        Job("denoising", "median", "chest_ct", "smoke", 1).key(),
+        Job("denoising", "noisy_input", "chest_ct", "smoke", 0).key(),
+        Job("denoising", "median", "chest_ct+lung_tumours", "smoke", 0).key(),
+        Job("denoising", "median", "chest_ct", "class", 0).key(),
+        Job("denoising", "median", "chest_ct", "smoke", 0, {"size": 5}).key(),
+    }
+    assert len(keys) == 6 and MEDIAN.key() in keys
+    monkeypatch.setattr("course_lib.benchmark.job.code_hash", lambda modules: "changed")
+    assert MEDIAN.key() not in keys
+
+
+def test_code_hash_covers_what_a_method_imports_and_nothing_else(tmp_path, monkeypatch):
+    package = tmp_path / "course_lib"
+    for name, text in {
+        "fit.py": "x = 1",
+        "used.py": "y = 1",
+        "unused.py": "z = 1",
+        "method.py": "def f():\n    from course_lib import used\n",
+    }.items():
+        package.mkdir(exist_ok=True)
+        (package / name).write_text(text)
+    monkeypatch.setattr(identity, "PACKAGE", package)
+
+    def fresh():
+        identity.code_hash.cache_clear()
+        return identity.code_hash(("course_lib.method",))
+
+    first = fresh()
+    (package / "unused.py").write_text("z = 2")
+    assert fresh() == first
+    (package / "used.py").write_text("y = 2")
+    assert fresh() != first
+    identity.code_hash.cache_clear()
+
+
+def test_a_job_runs_lesson_cells_only_when_they_are_its_own():
+    sources = "\n".join(
+        cell["source"] for cell in identity.job_cells("01_restoration/01_denoising")
+    )
+    assert "run_here(" in sources and "exercise(" not in sources
+
+
+def test_run_here_leaves_a_valid_record_and_does_not_repeat(tmp_path):
+    record = run_here("denoising", "median", "chest_ct", "smoke", 0, store=tmp_path)
+    jsonschema.validate(record, schema("record"))
+    assert record["settings"]["candidates"] == 3 and record["parameters"] == 0
+    assert record["data"][0]["name"] == "chest_ct" and len(record["data"][0]["sha256"]) == 64
+    with np.load(Store(tmp_path).place(record["key"]) / "pictures.npz") as pictures:
+        assert len(pictures["case"]) == len(record["cases"]) == len(pictures["output"])
+    begin = time.perf_counter()
+    again = run_here("denoising", "median", "chest_ct", "smoke", 0, store=tmp_path)
+    assert again == json.loads(json.dumps(record)) and time.perf_counter() - begin < 1
+
+
+def test_method_data_is_part_of_the_record():
+    names = [row["name"] for row in Job("denoising", "wgan_vgg", "chest_ct", "smoke", 0).sources()]
+    assert names == ["chest_ct", "imagenet_weights"]
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        (Job("denoising", "median", "moon_rocks", "smoke", 0), "no data set 'moon_rocks'"),
+        (Job("denoising", "median", "chest_ct", "huge", 0), "no profile 'huge'"),
+        (Job("denoising", "medain", "chest_ct", "smoke", 0), "Did you mean 'median'"),
+    ],
+)
+def test_jobs_that_cannot_exist_are_refused(job, words):
+    with pytest.raises(CourseError, match=words):
+        job.check()
+
+
+def test_bench_keeps_notebooks_reports_failures_and_repeats_nothing(tmp_path, monkeypatch):
+    """One good and one failing job through real papermill; then only the failed one again."""
+    broken = tmp_path / "sitecustomize.py"
+    broken.write_text(
+        "import os\n"
+        "if os.environ.get('BREAK_MEDIAN'):\n"
+        "    from course_lib.methods.denoising import median\n"
+        "    def predict(self, batch): raise RuntimeError('the filter is on fire')\n"
+        "    median.Median.predict = predict\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("BREAK_MEDIAN", "1")
+    command = ["bench", "--task", "denoising", "--method", "median", "--method", "noisy_input"]
+    command += ["--dataset", "chest_ct", "--profile", "smoke", "--seeds", "1", "--json"]
+    command += ["--workers", "2", "--store", str(tmp_path / "runs")]
+    result = invoke(*command)
+    assert result.exit_code == 1
+    outcome = json.loads(result.stdout[result.stdout.index("{") :])
+    jsonschema.validate(outcome, schema("bench"))
+    status = {row["method"]: row["status"] for row in outcome["jobs"]}
+    assert status == {"noisy_input": "done", "median": "failed"}
+    store = Store(tmp_path / "runs")
+    for record in store.records():
+        jsonschema.validate(record, schema("record"))
+        notebook = nbformat.read(store.place(record["key"]) / "notebook.ipynb", as_version=4)
+        assert any(cell.get("outputs") for cell in notebook.cells)
+    failed = next(r for r in store.records() if r["status"] == "failed")
+    assert "on fire" in failed["error"]["message"] and "predict" in failed["error"]["traceback"]
+
+    monkeypatch.delenv("BREAK_MEDIAN")
+    result = invoke(*command)
+    outcome = json.loads(result.stdout[result.stdout.index("{") :])
+    status = {row["method"]: row["status"] for row in outcome["jobs"]}
+    assert result.exit_code == 0 and status == {"noisy_input": "cached", "median": "done"}
+
+
+def test_kill_minus_nine_loses_only_the_job_in_flight(tmp_path):
+    """Finished records survive; the same command then runs only what is missing."""
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-m", "course_lib.cli", "bench", "--task", "denoising"]
+    command += ["--method", "noisy_input", "--dataset", "chest_ct", "--profile", "smoke"]
+    command += ["--seeds", "2", "--workers", "1", "--store", str(runs)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.time() + 120
+    while not list(runs.glob("[!.]*/record.json")) and time.time() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = Store(runs).records()
+    assert len(finished) == 1 and finished[0]["status"] == "done"
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert "1 done, 0 failed, 1 cached" in result.stdout
+    assert len(Store(runs).records()) == 2 and not list(runs.glob(".partial-*"))
+
+
+def test_the_time_left_follows_what_is_known():
+    slow, quick = (Job("denoising", m, "chest_ct", "smoke", 0) for m in ("bm3d", "median"))
+    assert sweep.expected_seconds([slow, quick], {}) is None
+    known = {sweep._kind(slow): [10.0, 14.0]}
+    assert sweep.expected_seconds([slow, quick], known) == 24.0
+    known[sweep._kind(quick)] = [2.0]
+    assert sweep.expected_seconds([slow, quick], known) == 14.0
+
+
+def test_without_a_data_set_another_is_taken():
+    from course_lib.cli.bench import dataset_without
+
+    assert dataset_without("denoising", ()) == "chest_ct+lung_tumours"
+    assert dataset_without("denoising", ("lung_tumours",)) == "chest_ct"
+    with pytest.raises(CourseError, match="no data set without chest_ct"):
+        dataset_without("denoising", ("chest_ct",))
+
+
+def test_an_empty_store_says_what_to_do(tmp_path):
+    result = invoke("report", "--store", str(tmp_path), "--out", str(tmp_path / "report"))
+    assert isinstance(result.exception, CourseError)
+    assert "course bench" in str(result.exception)
+
+
+def test_run_then_report(tmp_path):
+    runs, out = str(tmp_path / "runs"), tmp_path / "report"
+    job = ["run", "denoising", "noisy_input", "--dataset", "chest_ct", "--profile", "smoke"]
+    result = invoke(*job, "--store", runs)
+    assert result.exit_code == 0 and "psnr" in result.output
+    assert "done:" in result.output and "cached:" in invoke(*job, "--store", runs).output
+    result = invoke("report", "--store", runs, "--profile", "smoke", "--out", str(out))
+    assert result.exit_code == 0 and Path(out / "index.html").is_file()

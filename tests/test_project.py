@@ -1,0 +1,124 @@
+"""The project as a whole: pins that agree, imports that stay light, addresses in one place."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+SOURCES = sorted((ROOT / "course_lib").rglob("*.py"))
+
+
+def normal(name):
+    return name.lower().replace("_", "-")
+
+
+def pins(lines):
+    found = (re.fullmatch(r"\s*([\w.-]+)==([\w.+-]+)\s*", line) for line in lines)
+    return {normal(match[1]): match[2] for match in found if match}
+
+
+CONSTRAINTS = pins((ROOT / "constraints.txt").read_text("utf-8").splitlines())
+
+
+def required(group):
+    return [normal(re.split(r"[<>=\[]", name)[0]) for name in group]
+
+
+def test_every_dependency_is_pinned_within_its_range():
+    from packaging.requirements import Requirement
+
+    extra = PYPROJECT["project"]["optional-dependencies"]["test"]
+    for text in PYPROJECT["project"]["dependencies"] + extra:
+        requirement = Requirement(text)
+        version = CONSTRAINTS[normal(requirement.name)]
+        assert requirement.specifier.contains(version), f"{text} against {version}"
+    assert CONSTRAINTS["torch"] == "2.13.0"
+
+
+def test_conda_environment_agrees_with_constraints():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    pip = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    assert {name: CONSTRAINTS[name] for name in pins(pip)} == pins(pip)
+    needed = set(required(PYPROJECT["project"]["dependencies"])) - {"torch"}
+    assert set(pins(pip)) == needed
+    assert (ROOT / "binder" / "environment.yml").read_text() == (
+        ROOT / "environment.yml"
+    ).read_text()
+
+
+def test_the_repository_address_stands_in_one_place():
+    address = re.compile(r"github\.com/[\w-]+/[\w-]*(?:imaging-course|course)[\w-]*")
+    repository = PYPROJECT["tool"]["course"]["repository"]
+    for path in [*SOURCES, *(ROOT / "solutions").rglob("*.py"), ROOT / "environment.yml"]:
+        text = path.read_text("utf-8")
+        assert not repository or repository not in text, path
+        assert not address.search(text), path
+
+
+@pytest.mark.parametrize("module", ["course_lib", "course_lib.cli"])
+def test_imports_stay_light(module):
+    heavy = ["torch", "monai", "numpy", "matplotlib", "medmnist", "torchvision"]
+    script = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_nothing_imports_what_breaks_beside_the_cpu_build():
+    forbidden = re.compile(
+        r"^\s*(?:import|from) (?:torchvision|lightning|torchmetrics|kornia|deepinv)\b", re.M
+    )
+    guilty = [path for path in SOURCES if forbidden.search(path.read_text("utf-8"))]
+    assert not guilty
+
+
+def test_nothing_loads_pickles():
+    risky = re.compile(
+        r"pickle\.load|allow_pickle=True|weights_only=False|torch\.load\((?!.*weights_only)"
+    )
+    guilty = [path for path in SOURCES if risky.search(path.read_text("utf-8"))]
+    assert not guilty
+
+
+# Room → the rooms it may import from: downward only.
+GROUND = {"parts", "losses", "metrics", "physics", "device", "errors", "files"}
+ALLOWED = {
+    "cases": GROUND,
+    "data": GROUND | {"cases"},
+    "methods": GROUND | {"cases", "data"},
+    "tasks": GROUND | {"cases", "data"},
+    "fit": GROUND | {"cases", "methods", "tasks"},
+    "catalogue": GROUND | {"methods", "tasks"},
+    "parts": GROUND,
+    "losses": GROUND,
+    "metrics": GROUND,
+    "physics": GROUND,
+}
+
+
+def test_imports_run_downward():
+    for path in SOURCES:
+        parts = path.relative_to(ROOT / "course_lib").with_suffix("").parts
+        if parts[0] not in ALLOWED:
+            continue
+        names = re.findall(r"^\s*(?:from|import) course_lib\.(\w+)", path.read_text("utf-8"), re.M)
+        upward = set(names) - ALLOWED[parts[0]] - {parts[0]}
+        assert not upward, f"{path.name} imports {upward}"
+
+
+def test_methods_do_not_import_tasks_nor_each_others_tasks():
+    for path in (ROOT / "course_lib" / "methods").glob("*/*.py"):
+        names = re.findall(r"course_lib\.methods\.(\w+)", path.read_text("utf-8"))
+        assert set(names) <= {"base", path.parent.name}, path
+
+
+def test_library_files_are_documented_and_short():
+    for path in SOURCES:
+        text = path.read_text("utf-8")
+        assert text.count("\n") <= 300, f"{path} is too long"
+        assert not text.strip() or text.startswith(('"""', "'''")), f"{path} has no docstring"

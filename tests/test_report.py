@@ -1,0 +1,284 @@
+"""The report: its numbers are those of the statistics, and its page works in a real browser."""
+
+import csv
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import synthetic_records as synthetic
+from browser import chromium, console_errors, viewport
+from bs4 import BeautifulSoup
+
+from course_lib.benchmark import statistics
+from course_lib.benchmark.leaderboard import sections
+from course_lib.benchmark.report import write_report
+from course_lib.errors import CourseError
+
+SCHEMAS = Path(statistics.__file__).parent
+
+
+def schema(name: str) -> jsonschema.Draft202012Validator:
+    text = (SCHEMAS / f"{name}.schema.json").read_text("utf-8")
+    jsonschema.Draft202012Validator.check_schema(json.loads(text))
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> tuple[list[dict], Path]:
+    store = tmp_path_factory.mktemp("runs")
+    return synthetic.records(store), store
+
+
+@pytest.fixture(scope="module")
+def page(records, tmp_path_factory) -> Path:
+    found, store = records
+    folder = tmp_path_factory.mktemp("report") / "default"
+    return write_report(found, store, folder, "Denoising & dose", synthetic.catalogue())
+
+
+@pytest.fixture(scope="module")
+def soup(page) -> BeautifulSoup:
+    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
+
+
+def text(element) -> str:
+    return " ".join(element.get_text(" ").split())
+
+
+def entries(table) -> dict[str, list]:
+    """Method name → cells of its row."""
+    return {text(r.select_one(".name")): r.find_all("td") for r in table.select("tbody tr")}
+
+
+def test_records_follow_their_schema(records):
+    for record in records[0]:
+        schema("record").validate(record)
+    broken = dict(records[0][0])
+    del broken["cases"]
+    with pytest.raises(jsonschema.ValidationError, match="cases"):
+        schema("record").validate(broken)
+    failed = next(r for r in records[0] if r["status"] == "failed")
+    with pytest.raises(jsonschema.ValidationError):
+        schema("record").validate(failed | {"error": None})
+
+
+def test_bench_output_schema():
+    job = dict(key="a" * 64, task="t", method="m", dataset="d", profile="smoke", seed=0)
+    job |= dict(status="done", wall_s=1.5, error=None)
+    totals = {"done": 1, "failed": 0, "cached": 0}
+    whole = {"schema": 1, "store": "runs", "jobs": [job], "totals": totals, "wall_s": 2.0}
+    schema("bench").validate(whole)
+    with pytest.raises(jsonschema.ValidationError, match="running"):
+        schema("bench").validate(whole | {"jobs": [job | {"status": "running"}]})
+
+
+def test_numbers_on_the_page_are_those_of_the_statistics(records, soup):
+    """Recomputed here from the raw cases, without the report's own tables."""
+    rows = entries(soup.select(".leaderboard")[0])
+
+    def table(method: str) -> np.ndarray:
+        runs = [r for r in records[0] if r["job"]["method"] == method and r["status"] == "done"]
+        names = [f"patient-{i}" for i in range(1, 6)]
+        mean = lambda r, s: np.mean([c["scores"]["psnr"] for c in r["cases"] if c["subject"] == s])  # noqa: E731
+        return np.array([[mean(run, name) for run in runs] for name in names])
+
+    for method, (name, *_) in synthetic.METHODS.items():
+        expected = statistics.interval(table(method))
+        cell = rows[name][0]
+        assert float(cell["data-value"]) == pytest.approx(expected.mean, abs=1e-9)
+        assert cell.select_one(".value").get_text().strip("★ best\n") == f"{expected.mean:.1f}"
+        assert text(cell.select_one(".limits")) == f"{expected.low:.1f} to {expected.high:.1f}"
+    difference = statistics.difference_interval(table("red_cnn"), table("bm3d"))
+    test = statistics.paired_test(table("red_cnn"), table("bm3d"))
+    against = text(rows["RED-CNN"][1])
+    assert f"+{difference.mean:.2f}" in against and "better" in against
+    assert f"p {test.p:.3g} ({min(1, 3 * test.p):.3g})" in against
+    assert test.p == 0.0625
+    assert "not shown" in text(rows["CNN-DAE"][1])
+    assert "worse" in text(rows["WGAN-VGG"][1])
+
+
+def test_rows_are_ranked_and_marked(soup):
+    table = soup.select(".leaderboard")[0]
+    heads = [text(head) for head in table.select("tbody th")]
+    assert heads[0].startswith("1 RED-CNN supervised")
+    assert heads[1].startswith("2 BM3D classical · no training baseline")
+    assert "1 failed" in next(head for head in heads if "WGAN-VGG" in head)
+    starred = {text(r.select_one(".name")) for r in table.select("tr") if r.select(".best")}
+    assert "RED-CNN" in starred
+    assert "9 undefined" in text(entries(table)["CNN-DAE"][3])
+    assert "5 · 15 · 2" in text(entries(table)["WGAN-VGG"][-1])
+
+
+def test_the_same_patient_is_reported_apart_without_intervals(soup):
+    titles = [text(h) for h in soup.select("h3")]
+    assert titles.index("Leaderboard: other patients") < titles.index(
+        "Reported apart: same patient, held-out block"
+    )
+    apart = soup.select(".leaderboard")[1]
+    assert "one test subject: no interval" in text(apart.caption)
+    assert not apart.select("td .limits:-soup-contains(' to ')")
+    assert "p 1" not in text(apart)
+
+
+def test_the_page_says_what_its_numbers_cannot_show(soup):
+    whole = text(soup.main)
+    assert "RED-CNN ranks first" in whole
+    assert "Not shown to beat BM3D" in whole and "CNN-DAE (" in whole
+    assert "Only 5 test subjects" in whole and "a p below 0.0625" in whole
+    assert "Non-commercial data: lung_tumours" in whole
+    assert "simulated scan of measured HU" in whole
+    assert "CourseError: The loss is <nan> & lost." in whole
+    command = (
+        "course run denoising red_cnn --dataset chest_ct+lung_tumours --profile class --seed 1"
+    )
+    assert command in whole
+
+
+def test_every_link_and_picture_lies_in_the_folder(page, soup):
+    targets = [e["href"] for e in soup.select("[href]")] + [e["src"] for e in soup.select("[src]")]
+    files = [t for t in targets if not t.startswith(("#", "data:"))]
+    assert len(files) > 50
+    assert [t for t in files if not (page.parent / t).is_file()] == []
+    assert [t[1:] for t in targets if t.startswith("#") and not soup.find(id=t[1:])] == []
+    alts = [image["alt"] for image in soup.select(".strip img")]
+    assert len(alts) == len(set(alts)) == 3 * (2 + 2 * 5)
+    assert any(alt.startswith("Error of RED-CNN, case patient-1/z0") for alt in alts)
+
+
+def test_pictures_follow_the_rule(records, soup):
+    reference = next(
+        r for r in records[0] if r["job"] | {"seed": 0} == r["job"] and r["job"]["method"] == "bm3d"
+    )
+    cases = [c for c in reference["cases"] if c["group"] == "other patients"]
+    order = [c["case"] for c in sorted(cases, key=lambda c: -c["scores"]["psnr"])]
+    shown = [text(h).split()[2] for h in soup.select(".strip h4")]
+    assert shown == [order[0], order[len(order) // 2], order[-1]]
+
+
+def test_downloads_hold_the_same_numbers(page, records):
+    folder = page.parent / "data"
+    board = json.loads((folder / "leaderboard.json").read_text())["sections"][0]["boards"][0]
+    assert [row["method"] for row in board["rows"]][:2] == ["red_cnn", "bm3d"]
+    lines, cases = (
+        list(csv.DictReader((folder / name).read_text("utf-8").splitlines()))
+        for name in ("leaderboard.csv", "cases.csv")
+    )
+    first = next(x for x in lines if x["method"] == "RED-CNN" and x["metric"] == "psnr")
+    assert float(first["mean"]) == board["rows"][0]["scores"]["psnr"]["mean"]
+    assert len(cases) == 14 * 18 * 3
+    assert sum(not c["value"] for c in cases) == 9
+    assert len(json.loads((folder / "records.json").read_text())) == len(records[0])
+
+
+def test_the_same_records_give_the_same_bytes(records, page, tmp_path):
+    found, store = records
+    again = write_report(
+        found, store, tmp_path / "again", "Denoising & dose", synthetic.catalogue()
+    ).parent
+    files = [p.relative_to(page.parent) for p in page.parent.rglob("*") if p.is_file()]
+    assert len(files) > 60
+    assert [f for f in files if (page.parent / f).read_bytes() != (again / f).read_bytes()] == []
+
+
+def test_only_the_newest_record_of_a_job_counts(records, tmp_path):
+    old = next(r for r in records[0] if r["status"] == "done")
+    new = old | {"started": "2026-01-01T00:00:00+00:00", "key": "f" * 64}
+    section = sections([new, old], synthetic.catalogue())[0]
+    assert [record["key"] for record in section.records] == ["f" * 64]
+
+
+def test_one_subject_one_seed_no_catalogue_and_no_pictures(tmp_path):
+    """The poorest input still makes an honest page."""
+    store = tmp_path / "runs"
+    found = synthetic.records(store, {"other patients": 1}, seeds=1, fail=False)
+    for path in store.glob("*/pictures.npz"):
+        path.unlink()
+    soup = BeautifulSoup(
+        write_report(found, store, tmp_path / "out", "Poor", None).read_text("utf-8"), "html.parser"
+    )
+    whole = text(soup.main)
+    assert "no interval and no test is possible" in whole
+    assert "No baseline was run here" in whole
+    assert "One seed: the intervals leave out" in whole
+    assert not soup.select(".strip")
+
+
+def test_only_failures_and_nothing_at_all(tmp_path):
+    failed = [r for r in synthetic.records(tmp_path / "runs") if r["status"] == "failed"]
+    page = write_report(failed, tmp_path / "runs", tmp_path / "out", "Failed", None)
+    assert "The loss is &lt;nan&gt; &amp; lost." in page.read_text("utf-8")
+    with pytest.raises(CourseError, match="course bench"):
+        write_report([], tmp_path / "runs", tmp_path / "none", "Empty", None)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_folder_that_is_no_report_is_not_replaced(records, page, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(CourseError, match="not a report"):
+        write_report(records[0], records[1], tmp_path, "Oops", None)
+    assert (tmp_path / "thesis.tex").is_file()
+    assert [p.name for p in page.parent.parent.iterdir()] == ["default"]  # nothing left beside
+
+
+def contrast(first: tuple, second: tuple) -> float:
+    """WCAG 2 contrast ratio of two sRGB colours."""
+
+    def luminance(colour: tuple) -> float:
+        c = np.array(colour) / 255
+        linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    dark, light = sorted([luminance(first), luminance(second)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def rgb(css: str) -> tuple[int, ...]:
+    return tuple(int(float(v)) for v in css[css.index("(") + 1 : -1].split(",")[:3])
+
+
+def assert_legible(driver) -> None:
+    """Body, muted and verdict text reach 4.5:1 on the page's paper."""
+    style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    paper = rgb(driver.execute_script(style, "body", "backgroundColor"))
+    for chosen in ("body", ".lede", ".limits", ".verdict.better", ".verdict.worse", "main a"):
+        ink = rgb(driver.execute_script(style, chosen, "color"))
+        assert contrast(ink, paper) >= 4.5, chosen
+
+
+def test_the_page_in_chromium(page):
+    from selenium.webdriver.common.keys import Keys
+
+    with chromium() as driver:
+        driver.get(page.as_uri())
+        assert driver.title == "Denoising & dose"
+        driver.execute_script("for (const i of document.images) i.loading = 'eager'")
+        driver.execute_async_script(
+            "const done = arguments[0];"
+            "Promise.allSettled([...document.images].map(i => i.decode())).then(() => done())"
+        )
+        widths = driver.execute_script("return [...document.images].map(i => i.naturalWidth)")
+        assert len(widths) > 40 and min(widths) > 0
+
+        table = driver.find_element("css selector", ".leaderboard")
+        heading = table.find_elements("css selector", "thead th")[1]
+        names = lambda: [e.text for e in table.find_elements("css selector", ".name")]  # noqa: E731
+        assert names()[0] == "RED-CNN"
+        heading.find_element("css selector", "button").send_keys(Keys.ENTER)
+        assert heading.get_attribute("aria-sort") == "ascending"
+        assert names()[0] == "noisy scan"
+        heading.find_element("css selector", "button").send_keys(Keys.SPACE)
+        assert heading.get_attribute("aria-sort") == "descending"
+        assert names()[0] == "RED-CNN"
+        assert len(table.find_elements("css selector", "[aria-sort]")) == 1
+
+        assert_legible(driver)
+        viewport(driver, 390, 844)
+        wide = driver.execute_script("return document.documentElement.scrollWidth")
+        assert wide == 390
+        scheme = {"name": "prefers-color-scheme", "value": "dark"}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        assert_legible(driver)
+        assert console_errors(driver) == []

@@ -1,0 +1,96 @@
+"""Records appear whole or not at all, and the newest of a job counts."""
+
+import json
+import os
+
+import pytest
+
+from course_lib.benchmark.store import Store, write_json
+from course_lib.errors import CourseError
+
+
+def record(seed=0, status="done", started="2026-01-01T00:00:00+00:00"):
+    job = {
+        "task": "denoising",
+        "method": "median",
+        "dataset": "chest_ct",
+        "profile": "smoke",
+        "seed": seed,
+        "options": {},
+    }
+    return {"schema": 1, "status": status, "job": job, "started": started}
+
+
+def file(store, key, content):
+    with store.writing(key) as folder:
+        write_json(folder / "record.json", content)
+
+
+def test_writes_and_reads(tmp_path):
+    store = Store(tmp_path / "runs")
+    assert store.records() == [] and store.read("a" * 64) is None and not store.done("a" * 64)
+    file(store, "a" * 64, record())
+    assert store.done("a" * 64) and store.read("a" * 64) == record()
+
+
+def test_a_failed_job_is_kept_but_not_done_and_gives_way(tmp_path):
+    store = Store(tmp_path)
+    file(store, "a" * 64, record(status="failed"))
+    assert not store.done("a" * 64) and store.read("a" * 64)["status"] == "failed"
+    file(store, "a" * 64, record())
+    assert store.done("a" * 64) and len(store.records()) == 1
+
+
+def test_an_interrupted_write_leaves_nothing_and_harms_nothing(tmp_path):
+    store = Store(tmp_path)
+    file(store, "a" * 64, record(status="failed"))
+    with pytest.raises(KeyboardInterrupt), store.writing("a" * 64) as folder:
+        (folder / "record.json").write_text("{half")
+        raise KeyboardInterrupt
+    assert store.read("a" * 64)["status"] == "failed"
+    (tmp_path / ".partial-1-00").mkdir()  # killed between writing the record and handing it over
+    write_json(tmp_path / ".partial-1-00" / "record.json", record(seed=7))
+    assert [r["job"]["seed"] for r in store.records()] == [0]
+    (tmp_path / ".partial-1-00" / "record.json").unlink()
+    (tmp_path / ".partial-1-00").rmdir()
+    assert [path.name for path in tmp_path.iterdir()] == [("a" * 64)[:20]]
+
+
+def test_leftovers_of_dead_processes_are_cleared_and_live_ones_stay(tmp_path):
+    store = Store(tmp_path)
+    dead = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(dead, 0)
+    (tmp_path / f".partial-{dead}-00").mkdir()
+    (tmp_path / f".partial-{os.getpid()}-00").mkdir()
+    store.clear()
+    assert [path.name for path in tmp_path.iterdir()] == [f".partial-{os.getpid()}-00"]
+
+
+def test_the_newest_record_of_a_job_counts(tmp_path):
+    store = Store(tmp_path)
+    file(store, "a" * 64, record())
+    file(store, "b" * 64, record(started="2026-02-01T00:00:00+00:00"))
+    file(store, "c" * 64, record(seed=1))
+    assert len(store.records()) == 3
+    newest = {r["job"]["seed"]: r["started"][:7] for r in store.newest()}
+    assert newest == {0: "2026-02", 1: "2026-01"}
+
+
+def test_damage_is_said_with_the_next_step(tmp_path):
+    store = Store(tmp_path)
+    file(store, "a" * 64, record())
+    (store.place("a" * 64) / "record.json").write_text("{half")
+    with pytest.raises(CourseError, match="Delete its folder and run the job again"):
+        store.records()
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path):
+    write_json(tmp_path / "x.json", {"a": [float("nan"), float("inf"), 1.5]})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": [None, None, 1.5]}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_store_is_said(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(CourseError, match="--store"), Store(tmp_path / "runs").writing("a" * 64):
+        pass
