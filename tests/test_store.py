@@ -1,4 +1,4 @@
-"""Records appear whole or not at all, and the newest of a job counts."""
+"""Records appear whole or not at all."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from course_lib.benchmark.store import Store, write_json
 from course_lib.errors import CourseError
 
 
-def record(seed=0, status="done", started="2026-01-01T00:00:00+00:00"):
+def record(seed=0, status="done"):
     job = {
         "task": "denoising",
         "method": "median",
@@ -18,7 +18,7 @@ def record(seed=0, status="done", started="2026-01-01T00:00:00+00:00"):
         "seed": seed,
         "options": {},
     }
-    return {"schema": 1, "status": status, "job": job, "started": started}
+    return {"schema": 1, "status": status, "job": job, "started": "2026-01-01T00:00:00+00:00"}
 
 
 def file(store, key, content):
@@ -64,16 +64,6 @@ def test_leftovers_of_dead_processes_are_cleared_and_live_ones_stay(tmp_path):
     (tmp_path / f".partial-{os.getpid()}-00").mkdir()
     store.clear()
     assert [path.name for path in tmp_path.iterdir()] == [f".partial-{os.getpid()}-00"]
-
-
-def test_the_newest_record_of_a_job_counts(tmp_path):
-    store = Store(tmp_path)
-    file(store, "a" * 64, record())
-    file(store, "b" * 64, record(started="2026-02-01T00:00:00+00:00"))
-    file(store, "c" * 64, record(seed=1))
-    assert len(store.records()) == 3
-    newest = {r["job"]["seed"]: r["started"][:7] for r in store.newest()}
-    assert newest == {0: "2026-02", 1: "2026-01"}
 
 
 def test_damage_is_said_with_the_next_step(tmp_path):

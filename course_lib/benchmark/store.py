@@ -48,15 +48,6 @@ class Store:
             key=lambda record: [str(record["job"][name]) for name in order],
         )
 
-    def newest(self) -> list[Record]:
-        """The latest record of each job: code that changed leaves older records behind."""
-        latest: dict[str, Record] = {}
-        for record in self.records():
-            name = json.dumps(record["job"], sort_keys=True)
-            if name not in latest or record["started"] > latest[name]["started"]:
-                latest[name] = record
-        return list(latest.values())
-
     @contextmanager
     def writing(self, key: str) -> Iterator[Path]:
         """A temporary folder that becomes the job's folder if the block succeeds."""

@@ -71,7 +71,7 @@ def _run_notebook(job: Job, folder: Path) -> dict[str, str] | None:
     from course_lib import catalogue
 
     source = nbformat.v4.new_notebook(
-        cells=job_cells(catalogue.task(job.task).lesson),
+        cells=[nbformat.from_dict(c) for c in job_cells(catalogue.task(job.task).lesson)],
         metadata={
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
             "language_info": {"name": "python"},
@@ -117,6 +117,7 @@ def _failure(job: Job, key: str, error: dict[str, str]) -> Record:
         "error": error,
         "job": asdict(job),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "notebook": "notebook.ipynb",
     }
 
 

@@ -223,8 +223,8 @@ def report(
     from course_lib.benchmark.store import Store
 
     shelf = Store(store)
-    newest = shelf.newest()
-    records = [r for r in newest if _wanted(r["job"], profile, task_ids, dataset, without)]
+    found = shelf.records()
+    records = [r for r in found if _wanted(r["job"], profile, task_ids, dataset, without)]
     if not records:
         raise CourseError(
             f"There are no records for profile {profile} in {shelf.folder}/. "

@@ -12,13 +12,18 @@ so that its ablations are here too: WGAN-MSE (p = 0, m > 0), features only (a = 
 (p = 0), and the plain CNN-MSE (a = p = 0, m = 1).
 
 Input and output (N, 1, H, W) HU. Shrunk: critic widths a quarter, its hidden layer 1024 → 128. φ
-is EfficientNet-Lite0 with ImageNet weights instead of VGG-19, whose weights need torchvision.
-The survey calls the critic loss WGAN; paper and code use the gradient penalty.
+is EfficientNet-Lite0 with ImageNet weights instead of VGG-19, whose weights need torchvision; its
+maps are standardised, so the paper's weights (a = 1, p = 0.1) do not carry over: a and p were
+chosen on validation, as was the layer of φ (a quarter of the resolution; VGG's is a sixteenth).
+In a few hundred steps instead of the paper's tens of thousands, a critic only disturbs a generator
+that cannot draw anatomy yet: the first half of the training leaves it out (the features alone; no
+pixel loss there either). The survey calls the critic loss WGAN; paper and code use the gradient
+penalty.
 
 Yang et al. 2018, IEEE TMI 37(6):1348-1357, doi 10.1109/TMI.2018.2827462.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import torch
@@ -33,7 +38,7 @@ from course_lib.losses.adversarial import (
     wasserstein_generator,
 )
 from course_lib.losses.perceptual import PerceptualLoss
-from course_lib.methods.base import Method
+from course_lib.methods.base import Method, Stage
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 
 
@@ -64,33 +69,42 @@ def critic(width: int = 16, hidden: int = 128) -> nn.Sequential:
 class WGANVGG(Method):
     """Wasserstein GAN with a perceptual loss."""
 
+    adversarial_rate = 3e-4
     critic_steps = 4
     penalty = 10.0
 
     def __init__(
-        self, adversarial: float = 0.02, perceptual: float = 1.0, pixel: float = 0.0
+        self, adversarial: float = 0.05, perceptual: float = 1.0, pixel: float = 0.0
     ) -> None:
         super().__init__()
         self.adversarial, self.perceptual, self.pixel = adversarial, perceptual, pixel
+        if adversarial and (perceptual or pixel):
+            self.stages = (Stage("anatomy"), Stage("adversarial"))
         self.generator = generator()
         self.critic = critic() if adversarial else None
         self.features = PerceptualLoss(efficientnet_lite0(), group=2) if perceptual else None
 
-    def players(self):
-        """Two players; without an adversarial term, the generator alone."""
+    @property
+    def playing(self) -> bool:
+        """Whether the critic takes part in the present stage."""
+        return self.critic is not None and self.stage != "anatomy"
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        """Two players; without the critic, the generator alone."""
         players = {"generator": self.generator.parameters()}
-        if self.critic is not None:
+        if self.playing:
             players["critic"] = self.critic.parameters()
         return players
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam with the paper's momentum (0.5, 0.9)."""
-        return torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.5, 0.9))
+        """Adam with the paper's momentum (0.5, 0.9), slower once the critic plays."""
+        rate = self.adversarial_rate if self.playing else self.learning_rate
+        return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.9))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Four critic losses, then the generator's."""
         low, normal = (relative_attenuation(batch[k]) for k in ("low_dose", "normal_dose"))
-        if self.critic is not None:
+        if self.playing:
             with torch.no_grad():
                 fake = self.generator(low)
             for _ in range(self.critic_steps):
@@ -103,7 +117,7 @@ class WGANVGG(Method):
 
     def _generator_loss(self, denoised: Tensor, normal: Tensor) -> Tensor:
         loss = denoised.new_zeros(())
-        if self.critic is not None:
+        if self.playing:
             loss = loss + self.adversarial * wasserstein_generator(self.critic(denoised))
         if self.features is not None:
             loss = loss + self.perceptual * self.features(denoised / 2, normal / 2)
