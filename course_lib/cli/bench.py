@@ -235,7 +235,11 @@ def report(
 
 
 def _wanted(
-    job: dict, profile: str, task_ids: tuple[str, ...], dataset: str | None, without: tuple[str, ...]
+    job: dict,
+    profile: str,
+    task_ids: tuple[str, ...],
+    dataset: str | None,
+    without: tuple[str, ...],
 ) -> bool:
     sources = catalogue.task(job["task"]).sources.get(job["dataset"], ())
     return (

@@ -21,7 +21,9 @@ CHAPTERS = (
     Chapter("02_synthesis", "Synthesis", "2.2", "Can an image be made that nobody took?"),
     Chapter("03_registration", "Registration", "3.1", "Where did each point go?"),
     Chapter("04_segmentation", "Segmentation", "3.2", "Which pixels are the organ, the tumour?"),
-    Chapter("05_classification_detection", "Classification and detection", "4", "What is it, and where?"),
+    Chapter(
+        "05_classification_detection", "Classification and detection", "4", "What is it, and where?"
+    ),
     Chapter("06_frontiers", "Few labels, trust, robustness", "5", "When must we not believe it?"),
 )
 

@@ -7,7 +7,7 @@ A scan is a chain, and each arrow is one function of this file:
 
 Units: attenuation in 1/mm, lengths in mm, angles in degrees; line integrals have no unit.
 Randomness: pass a CPU `torch.Generator`; draws are made on the CPU and moved to the data's device,
-so the same seed gives the same scan everywhere.
+so the same seed gives the same noise everywhere.
 """
 
 import math

@@ -288,7 +288,7 @@ TASK = Task(
     },
     plans={
         "smoke": Plan(steps=6, batch=4, evaluations=2),
-        "class": Plan(steps=400, batch=6),
+        "class": Plan(steps=700, batch=6),
         "full": Plan(steps=40_000, batch=32, evaluations=40),
     },
     make=make,

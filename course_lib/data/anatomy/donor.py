@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from course_lib.data.anatomy.tissues import labels
 from course_lib.data.volumes import Volume
-from course_lib.physics.fields import random_velocity, voxel_grid, warp
+from course_lib.physics.fields import random_velocity, voxel_grid
 
 SHAPE = (184, 224, 192)
 """Grid of a head (z, y, x) at 1 mm, in MNI orientation."""
@@ -57,11 +57,11 @@ _MYELINATED = (16, 20, 21, 23, 33)
 """Paracentral, pericalcarine, postcentral, precentral and transverse temporal cortex."""
 
 
-def head(donor: Volume, mni: Volume, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def head(donor: Volume, mni: Volume, hind: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Tissue map of a donor's head and its fine detail.
 
     Arguments:
-        donor: one of `brain_donors()`; mni: `brain_mni()`.
+        donor: one of `brain_donors()`; mni: `brain_mni()`; hind: `hindbrain(mni)`.
         seed: of the skull's and scalp's thickness.
     Returns `tissue` uint8 `SHAPE` (numbers of `tissues.BRAIN`) and `detail` float32 `SHAPE`, the
     relative deviation of myelin from the tissue's mean, about −0.2 … 0.2.
@@ -77,7 +77,6 @@ def head(donor: Volume, mni: Volume, seed: int) -> tuple[np.ndarray, np.ndarray]
         tissue[share > best] = number
         np.maximum(best, share, out=best)
 
-    hind = _hindbrain(mni)
     t1, grey, white, cerebellum, brainstem = _resample(
         [mni.image, mni.labels["gm"], mni.labels["wm"], hind == CEREBELLUM, hind == BRAINSTEM],
         to_mni,
@@ -93,17 +92,17 @@ def head(donor: Volume, mni: Volume, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 def _resample(images: list[np.ndarray], position: np.ndarray, source: Volume) -> list[np.ndarray]:
     """Values of a volume's images at positions (3, *SHAPE) in mm, linear, float32."""
-    index = (position - _column(source.origin_mm)) / _column(source.spacing_mm)
-    displacement = torch.from_numpy(index.astype(np.float32)) - voxel_grid(SHAPE)
-    stacks = (images[k : k + 3] for k in range(0, len(images), 3))  # three at once: bounded memory
+    grid = np.empty((1, *SHAPE, 3), np.float32)  # x first, −1 … 1 between voxel centres
+    for axis, size in enumerate(source.image.shape):
+        scale = 2 / (source.spacing_mm[axis] * (size - 1))
+        grid[0, ..., 2 - axis] = (position[axis] - source.origin_mm[axis]) * scale - 1
     return [
-        image
-        for stack in stacks
-        for image in warp(
-            torch.from_numpy(np.stack(stack).astype(np.float32))[None],
-            displacement[None],
-            padding="zeros",
-        )[0].numpy()
+        F.grid_sample(
+            torch.from_numpy(image.astype(np.float32))[None, None],
+            torch.from_numpy(grid),
+            align_corners=True,
+        )[0, 0].numpy()
+        for image in images
     ]
 
 
@@ -141,7 +140,7 @@ def _enlarge(coarse: np.ndarray) -> np.ndarray:
     return F.interpolate(field, SHAPE, mode="trilinear", align_corners=True)[0].numpy()
 
 
-def _hindbrain(mni: Volume) -> np.ndarray:
+def hindbrain(mni: Volume) -> np.ndarray:
     """Cerebellum and brainstem in MNI space: a watershed over the bright brain, whose dark ridges
     are the fluid under the tentorium, from markers at known places."""
     z, y, x = np.indices(mni.image.shape, dtype=np.float32) + _column(mni.origin_mm)

@@ -7,26 +7,21 @@ answer: `case(x) = template(x + displacement(x))`.
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from course_lib.cases import Cases
 from course_lib.data.anatomy import scanner as scanners
 from course_lib.data.anatomy import template as templates
-from course_lib.data.anatomy import tissues
+from course_lib.data.anatomy.deform import Sampler, carry, deform, landmarks
 from course_lib.data.anatomy.render import Specimen, render
 from course_lib.data.anatomy.template import Template
 from course_lib.errors import CourseError
 from course_lib.physics import fields
 
-LANDMARKS = 16
-ELASTIC_MM = ((34.0, 4.0), (10.0, 1.0))
-"""Smoothness and strength of the random velocities, both as standard deviations in mm."""
-_FINE_MM = 0.9  # the fine grid for partial volume is about this fine
+_FINE_MM = {2: 0.9, 3: 1.8}  # the grid for partial volume is about this fine, by dimension,
+_FINEST = {2: 4, 3: 3}  # but at most so many times finer than the image
 _CHUNK = 2**22  # fine voxels that are worked on together: bounds the memory
 
 
@@ -68,17 +63,19 @@ def population(
     _check(n, dims, size, contrasts, region, site, subjects)
     chosen = list(subjects or templates.subjects(region, dims))
     pixel = spacing_mm or templates.FIELD_OF_VIEW_MM[region] / size
-    factor = min(4, max(2, math.ceil(pixel / _FINE_MM)))
+    factor = min(_FINEST[dims], max(2, math.ceil(pixel / _FINE_MM[dims])))
     per_chunk = max(1, _CHUNK // (factor * size) ** dims)
     plan = [_plan(index, seed, repeats, chosen, region, dims, site) for index in range(n)]
-    parts: dict[str, list[Tensor]] = {}
+    tensors: dict[str, Tensor] = {}
     for start in range(0, n, per_chunk):
         chunk = plan[start : start + per_chunk]
         made = _draw(chunk, (size,) * dims, pixel, factor, region, contrasts, deformation, phase)
         for name, value in made.items():
-            parts.setdefault(name, []).append(value)
+            if name not in tensors:  # filled in place: parts and whole never lie side by side
+                tensors[name] = value.new_empty((n, *value.shape[1:]))
+            tensors[name][start : start + per_chunk] = value
     return Cases(
-        tensors={name: torch.cat(values) for name, values in parts.items()},
+        tensors=tensors,
         case=[f"{one.subject}/{one.name}/draw-{k:05d}" for k, (one, _, _) in enumerate(plan)],
         subject=[one.subject for one, _, _ in plan],
         group=[f"site {scanner.name}" for _, scanner, _ in plan],
@@ -163,9 +160,9 @@ def _draw(
 ) -> dict[str, Tensor]:
     """The tensors of some cases."""
     pieces, machines, generators = zip(*chunk, strict=True)
-    displacement, inverse = _deform(shape, pixel, deformation, generators)
-    sampler = _Sampler(pieces, shape, pixel, region)
-    fine = sampler.positions(displacement, factor)
+    displacement, inverse = deform(shape, pixel, deformation, generators)
+    sampler = Sampler(pieces, shape, pixel, region)
+    fine = sampler.grid(displacement, factor)
     measured = {
         name: sampler.take([piece.measured[name] for piece in pieces], fine, outside=-1000.0)
         for name in pieces[0].measured
@@ -180,143 +177,11 @@ def _draw(
         pixel_mm=pixel,
         generators=generators,
     )
-    before = torch.stack([_landmarks(piece, shape, pixel, region) for piece in pieces])
+    before = torch.stack([landmarks(piece, shape, pixel, region) for piece in pieces])
     return render(specimen, machines, contrasts, phase) | {
-        "label": sampler.tissue(sampler.positions(displacement, 1)).to(torch.uint8)[:, None],
+        "label": sampler.tissue(sampler.grid(displacement, 1)).to(torch.uint8)[:, None],
         "displacement": displacement,
         "inverse": inverse,
-        "landmarks": _carry(before, displacement, inverse),
+        "landmarks": carry(before, displacement, inverse),
         "template_landmarks": before,
     }
-
-
-class _Sampler:
-    """Looks templates up at positions given in pixels of the image."""
-
-    def __init__(self, pieces: Sequence[Template], shape: Sequence[int], pixel: float, region: str):
-        self.pieces, self.shape = pieces, shape
-        first = np.array([piece.first_mm for piece in pieces])
-        spacing = np.array([piece.spacing_mm for piece in pieces])
-        centre = np.array(templates.CENTRE_MM[region][-len(shape) :])
-        corner = centre - (np.array(shape) - 1) / 2 * pixel
-        self.scale = torch.tensor(pixel / spacing, dtype=torch.float32)
-        self.offset = torch.tensor((corner - first) / spacing, dtype=torch.float32)
-
-    def positions(self, displacement: Tensor, factor: int) -> Tensor:
-        """Where the centres of a `factor` times finer grid look, (B, d, *fine)."""
-        fine = [factor * size for size in self.shape]
-        grid = (fields.voxel_grid(fine) + 0.5) / factor - 0.5
-        if factor == 1:
-            return grid + displacement
-        mode = "bilinear" if len(fine) == 2 else "trilinear"
-        return grid + F.interpolate(displacement, fine, mode=mode, align_corners=False)
-
-    def take(self, images: Sequence[np.ndarray], positions: Tensor, outside: float = 0.0) -> Tensor:
-        """Linear values of one image per template, (B, *spatial), `outside` beyond its edge."""
-        stack = torch.from_numpy(np.stack(images)).float()[:, None] - outside
-        ratio = torch.tensor(stack.shape[2:]) / torch.tensor(self.pieces[0].tissue.shape)
-        found = fields.look_up(stack, self._index(positions, ratio), padding="zeros")
-        return found[:, 0] + outside
-
-    def tissue(self, positions: Tensor) -> Tensor:
-        """Tissue numbers (B, *spatial) as float32."""
-        stack = torch.from_numpy(np.stack([piece.tissue for piece in self.pieces])).float()
-        index = self._index(positions, torch.ones(len(self.shape)))
-        return fields.look_up(stack[:, None], index, mode="nearest", padding="zeros")[:, 0]
-
-    def _index(self, positions: Tensor, ratio: Tensor) -> Tensor:
-        trailing = (...,) + (None,) * len(self.shape)
-        scale = (self.scale * ratio)[trailing]
-        offset = ((self.offset + 0.5) * ratio - 0.5)[trailing]
-        return positions * scale + offset
-
-
-def _deform(
-    shape: tuple[int, ...], pixel: float, strength: float, generators: Sequence[torch.Generator]
-) -> tuple[Tensor, Tensor]:
-    """Random displacement and its inverse, (B, d, *shape) in voxels.
-
-    The velocity lives on a grid of half the resolution, which it does not need.
-    """
-    dims = len(shape)
-    half = [size // 2 for size in shape]
-    velocity = torch.cat(
-        [
-            sum(
-                fields.random_velocity(
-                    half, 1, smoothness / (2 * pixel), strength * size / (2 * pixel), generator
-                )
-                for smoothness, size in ELASTIC_MM
-            )
-            for generator in generators
-        ]
-    )
-    mode = "bilinear" if dims == 2 else "trilinear"
-    elastic, back = (
-        2 * F.interpolate(fields.exponential(v, 5), shape, mode=mode, align_corners=False)
-        for v in (velocity, -velocity)
-    )
-    matrix, shift = _affine(dims, pixel, strength, generators)
-    grid = fields.voxel_grid(shape)
-    column = (slice(None), slice(None)) + (None,) * dims
-    centre = torch.tensor([(size - 1) / 2 for size in shape])[(None, slice(None), *column[2:])]
-    moved = grid + elastic - centre
-    displacement = torch.einsum("nij,nj...->ni...", matrix, moved) + shift[column] + centre - grid
-    undone = torch.einsum(
-        "nij,nj...->ni...", torch.linalg.inv(matrix), (grid - centre - shift[column])
-    )
-    positions = undone + centre
-    inverse = positions + fields.look_up(back, positions) - grid
-    return displacement, inverse
-
-
-def _affine(
-    dims: int, pixel: float, strength: float, generators: Sequence[torch.Generator]
-) -> tuple[Tensor, Tensor]:
-    """Random matrices (B, d, d), the exponential of a small one, and shifts (B, d) in voxels."""
-    count = dims * dims + dims
-    drawn = strength * torch.stack([torch.randn(count, generator=g) for g in generators])
-    free = drawn[:, : dims * dims].view(-1, dims, dims)
-    turn, stretch = (free - free.mT) / 2, (free + free.mT) / 2
-    return torch.matrix_exp(0.06 * turn + 0.035 * stretch), 2.0 / pixel * drawn[:, dims * dims :]
-
-
-@lru_cache(maxsize=1024)
-def _landmarks(piece: Template, shape: tuple[int, ...], pixel: float, region: str) -> Tensor:
-    """Points on borders between tissues, far from one another, (16, d) in pixels of the template.
-
-    Background, skin and fat have none: their borders are told apart too easily.
-    """
-    soft = piece.tissue > tissues.labels(region)["fat"]
-    border = np.zeros_like(soft)
-    for axis in range(soft.ndim):
-        change = np.diff(piece.tissue.astype(np.int16), axis=axis) != 0
-        inside = [slice(None)] * soft.ndim
-        inside[axis] = slice(1, None)
-        border[tuple(inside)] |= change & soft[tuple(inside)]
-    found = np.argwhere(border)
-    found = found[:: max(1, len(found) // 4000)]
-    mm = found * np.array(piece.spacing_mm) + np.array(piece.first_mm)
-    centre = np.array(templates.CENTRE_MM[region][-len(shape) :])
-    middle = (np.array(shape) - 1) / 2
-    points = (mm - centre) / pixel + middle
-    points = points[(np.abs(points - middle) < 0.42 * np.array(shape)).all(1)]
-    chosen = [int(np.argmin(((points - middle) ** 2).sum(1)))]
-    distance = np.full(len(points), np.inf)
-    for _ in range(LANDMARKS - 1):
-        distance = np.minimum(distance, ((points - points[chosen[-1]]) ** 2).sum(1))
-        chosen.append(int(distance.argmax()))
-    return torch.tensor(points[chosen], dtype=torch.float32)
-
-
-def _carry(points: Tensor, displacement: Tensor, inverse: Tensor) -> Tensor:
-    """Template points into the case: the q with q + u(q) = p, exact for the sampled field.
-
-    The inverse field gives a first guess and, as an approximate solution operator, every
-    correction.
-    """
-    found = fields.move_points(points, inverse)
-    for _ in range(5):
-        reached = fields.move_points(found, displacement)
-        found = found + fields.move_points(points, inverse) - fields.move_points(reached, inverse)
-    return found

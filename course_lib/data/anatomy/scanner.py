@@ -79,24 +79,24 @@ class Scanner:
 _PD = Sequence(3300, 16)
 SITES = {
     "A": Scanner(
-        "A", 1.5, Sequence(20, 5, 30), Sequence(3800, 92), _PD,
+        "A", 1.5, Sequence(20, 5, 40), Sequence(3800, 92), _PD,
         noise=0.035, bias=0.12, resolution=0.95,
-        ct_noise_hu=6, ct_sharpness=0.3, pet_fwhm_mm=6.0, pet_counts=90,
+        ct_noise_hu=4.5, ct_sharpness=0.3, pet_fwhm_mm=6.0, pet_counts=90,
     ),
     "B": Scanner(
         "B", 3.0, Sequence(2300, 3, inversion_ms=1050), Sequence(5200, 100), _PD,
         noise=0.022, bias=0.22, resolution=1.0,
-        ct_noise_hu=4, ct_sharpness=0.2, pet_fwhm_mm=5.0, pet_counts=180,
+        ct_noise_hu=3.5, ct_sharpness=0.2, pet_fwhm_mm=5.0, pet_counts=180,
     ),
     "C": Scanner(
-        "C", 1.5, Sequence(420, 12), Sequence(3000, 80), _PD,
-        noise=0.060, bias=0.10, resolution=0.8,
-        ct_noise_hu=9, ct_sharpness=0.5, pet_fwhm_mm=7.0, pet_counts=60,
+        "C", 1.5, Sequence(380, 12), Sequence(3000, 80), _PD,
+        noise=0.050, bias=0.10, resolution=0.8,
+        ct_noise_hu=6, ct_sharpness=0.5, pet_fwhm_mm=7.0, pet_counts=60,
     ),
     "D": Scanner(
-        "D", 3.0, Sequence(18, 4, 24), Sequence(4600, 84), _PD,
+        "D", 3.0, Sequence(18, 4, 32), Sequence(4600, 84), _PD,
         noise=0.045, bias=0.18, resolution=0.9,
-        ct_noise_hu=11, ct_sharpness=0.8, pet_fwhm_mm=6.5, pet_counts=70,
+        ct_noise_hu=7, ct_sharpness=0.8, pet_fwhm_mm=6.5, pet_counts=70,
     ),
 }  # fmt: skip
 

@@ -121,13 +121,19 @@ def _chest() -> Template:
     )
 
 
+@lru_cache(maxsize=1)
+def _average() -> tuple[volumes.Volume, np.ndarray]:
+    mni = volumes.brain_mni()
+    return mni, donor.hindbrain(mni)
+
+
 @lru_cache(maxsize=6)
 def _head(subject: str) -> dict[str, np.ndarray]:
     """A donor's head from the cache, or worked out and put there (about ten seconds)."""
     file = cache_dir() / "derived" / f"anatomy-{VERSION}" / f"{subject}.npz"
     if not file.exists():
         number = subjects("brain").index(subject)
-        tissue, detail = donor.head(volumes.brain_donors()[number], volumes.brain_mni(), number)
+        tissue, detail = donor.head(volumes.brain_donors()[number], *_average(), number)
         rows = np.round(LEVELS_MM["brain"] - donor.ORIGIN_MM[0]).astype(int)
         with atomic(file) as temporary:
             np.savez_compressed(

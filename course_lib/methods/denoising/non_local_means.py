@@ -23,7 +23,7 @@ class NonLocalMeans(Classical):
     distance: int = 7
     grid: ClassVar = tuple(
         {"strength_hu": strength, "patch": patch}
-        for strength in (10.0, 15.0, 20.0, 30.0, 45.0)
+        for strength in (20.0, 30.0, 45.0, 65.0, 95.0)
         for patch in (3, 5)
     )
 

@@ -74,7 +74,7 @@ class WGANVGG(Method):
     penalty = 10.0
 
     def __init__(
-        self, adversarial: float = 0.05, perceptual: float = 1.0, pixel: float = 0.0
+        self, adversarial: float = 0.3, perceptual: float = 1.0, pixel: float = 0.0
     ) -> None:
         super().__init__()
         self.adversarial, self.perceptual, self.pixel = adversarial, perceptual, pixel

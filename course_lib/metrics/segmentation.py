@@ -1,0 +1,138 @@
+"""Overlap and surface distances of masks, in millimetres.
+
+Every function takes boolean masks (N, C, *spatial), one channel per structure, and returns (N, C).
+`one_hot` makes them from label maps.
+
+ONE policy for empty masks, for all three metrics, so that averages of different methods stay
+comparable (nothing is dropped, nothing is infinite):
+
+| prediction | target | dice | distances |
+|---|---|---|---|
+| empty | empty | 1 | 0 mm: rightly said that nothing is there |
+| one of them empty | | 0 | the diagonal of the field of view in mm: the largest possible error |
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from course_lib.errors import CourseError
+
+
+def one_hot(labels: Tensor, classes: Sequence[int]) -> Tensor:
+    """Label maps (N, *spatial) of whole numbers as masks (N, C, *spatial) of the given labels."""
+    return torch.stack([labels == label for label in classes], 1)
+
+
+def dice(prediction: Tensor, target: Tensor) -> Tensor:
+    """Dice overlap (`dice`, no unit, higher is better, ideal 1).
+
+    2·|P ∩ T| / (|P| + |T|). Small structures lose much by one voxel; see the module for empty
+    masks.
+
+    Args:
+        prediction, target: bool (N, C, *spatial).
+
+    Returns:
+        (N, C).
+
+    Raises:
+        CourseError: shapes differ or the masks are not boolean.
+
+    Source: Dice 1945, doi 10.2307/1932409.
+    """
+    _check(prediction, target)
+    both = (prediction & target).flatten(2).sum(2)
+    sizes = prediction.flatten(2).sum(2) + target.flatten(2).sum(2)
+    return torch.where(sizes == 0, 1.0, 2 * both / sizes.clamp(min=1))
+
+
+def hd95_mm(prediction: Tensor, target: Tensor, spacing_mm: Sequence[float] | Tensor) -> Tensor:
+    """95th percentile Hausdorff distance (`hd95_mm`, mm, lower is better, ideal 0).
+
+    The larger of the two directed 95th percentiles of the distances from one surface to the other
+    (linear interpolation between ranks): the worst error, but for 5% of the surface.
+
+    Args:
+        prediction, target: bool (N, C, *spatial); the search runs on the CPU.
+        spacing_mm: (d,) or, if it differs between cases, (N, d), in the order of the axes.
+
+    Returns:
+        (N, C) mm.
+
+    Raises:
+        CourseError: shapes differ, masks are not boolean, or the spacing does not fit.
+
+    Source: Huttenlocher et al. 1993, doi 10.1109/34.232073; Maier-Hein et al. 2024,
+        doi 10.1038/s41592-023-02151-z.
+    """
+    return surface_distances_mm(prediction, target, spacing_mm)[0]
+
+
+def assd_mm(prediction: Tensor, target: Tensor, spacing_mm: Sequence[float] | Tensor) -> Tensor:
+    """Average symmetric surface distance (`assd_mm`, mm, lower is better, ideal 0).
+
+    The mean distance to the other surface over all surface voxels of both. Arguments, result and
+    errors as for `hd95_mm`.
+    """
+    return surface_distances_mm(prediction, target, spacing_mm)[1]
+
+
+def surface_distances_mm(
+    prediction: Tensor, target: Tensor, spacing_mm: Sequence[float] | Tensor
+) -> tuple[Tensor, Tensor]:
+    """`hd95_mm` and `assd_mm` at once, for the price of one."""
+    _check(prediction, target)
+    batch, channels, *size = target.shape
+    spacing = torch.as_tensor(spacing_mm, dtype=torch.float64).cpu()
+    if spacing.shape[-1] != len(size) or spacing.ndim > 2 or not (spacing > 0).all():
+        raise CourseError(f"Spacing must be {len(size)} positive numbers in mm, got {spacing_mm}.")
+    spacing = spacing.expand(batch, -1).numpy()
+    result = np.zeros((2, batch, channels))
+    ours, theirs = prediction.cpu().numpy(), target.cpu().numpy()
+    for case, channel in np.ndindex(batch, channels):
+        result[:, case, channel] = _distances(
+            ours[case, channel], theirs[case, channel], spacing[case]
+        )
+    hd95, assd = torch.from_numpy(result).float().to(target.device)
+    return hd95, assd
+
+
+def _distances(prediction: np.ndarray, target: np.ndarray, spacing: np.ndarray):
+    surfaces = [_surface(mask) * spacing for mask in (prediction, target)]
+    empty = [len(surface) == 0 for surface in surfaces]
+    if any(empty):
+        distance = 0.0 if all(empty) else float(np.linalg.norm(spacing * target.shape))
+        return distance, distance
+    there = KDTree(surfaces[1]).query(surfaces[0])[0]
+    back = KDTree(surfaces[0]).query(surfaces[1])[0]
+    hd95 = max(np.percentile(there, 95), np.percentile(back, 95))
+    return hd95, np.concatenate([there, back]).mean()
+
+
+def _surface(mask: np.ndarray) -> np.ndarray:
+    """Indices (K, d) of the mask's voxels with a face on the background or the picture's edge."""
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    if not found:
+        return np.zeros((0, mask.ndim))
+    box = found[0]
+    inside = mask[box]
+    edge = inside & ~ndimage.binary_erosion(inside)
+    return np.argwhere(edge) + [part.start for part in box]
+
+
+def _check(prediction: Tensor, target: Tensor) -> None:
+    if prediction.shape != target.shape or target.ndim not in (4, 5):
+        raise CourseError(
+            f"Prediction {tuple(prediction.shape)} and target {tuple(target.shape)} must have the "
+            "same shape (N, C, H, W) or (N, C, D, H, W)."
+        )
+    if prediction.dtype != torch.bool or target.dtype != torch.bool:
+        raise CourseError(
+            f"Masks must be boolean, got {prediction.dtype} and {target.dtype}: "
+            "threshold probabilities first, turn label maps into masks with `one_hot`."
+        )

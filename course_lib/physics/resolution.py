@@ -1,0 +1,233 @@
+"""Losing resolution, and the plain ways to guess it back: degradations for super-resolution.
+
+All work on (N, C, H, W) or (N, C, D, H, W) in any unit, keep a constant image constant, and keep
+the field of view: pixel k of the small image covers pixels k·f … k·f + f − 1 of the large one.
+Everything but the k-space functions is separable and linear, so it is written as one small matrix
+per axis; its exact adjoint is then the transposed matrices, and its cost a matrix product.
+
+The matrices are float64 NumPy arrays of shape (new length, old length), made once and kept.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from course_lib.errors import CourseError
+from course_lib.physics.mr import fft2c, ifft2c
+
+Matrices = Mapping[int, np.ndarray]
+
+
+def apply(image: Tensor, matrices: Matrices) -> Tensor:
+    """Multiplies axes by matrices: `matrices[axis]` is (new length, old length).
+
+    Differentiable; float32 inside. The adjoint is `apply(image, transposed(matrices))`.
+
+    Raises:
+        CourseError: a matrix does not fit its axis.
+    """
+    for axis, matrix in matrices.items():
+        if image.shape[axis] != matrix.shape[1]:
+            raise CourseError(
+                f"Axis {axis} of the image has {image.shape[axis]} pixels, "
+                f"the operator was made for {matrix.shape[1]}."
+            )
+        operator = torch.tensor(matrix, dtype=image.dtype, device=image.device)
+        image = (image.movedim(axis, -1) @ operator.T).movedim(-1, axis)
+    return image
+
+
+def transposed(matrices: Matrices) -> Matrices:
+    """The adjoint of `apply(·, matrices)`."""
+    return {axis: matrix.T for axis, matrix in matrices.items()}
+
+
+@lru_cache(maxsize=64)
+def bicubic(length: int, factor: int) -> np.ndarray:
+    """Bicubic downsampling of one axis with antialiasing.
+
+    Keys' cubic kernel with a = −1/2, widened by the factor and renormalised at the borders: the
+    same as `torch.nn.functional.interpolate(mode="bicubic", antialias=True)` and as Pillow, and
+    the operator behind most published super-resolution figures.
+
+    Source: Keys 1981, doi 10.1109/TASSP.1981.1163711.
+    """
+    distance = np.abs(_centres(length, factor)[:, None] - np.arange(length)) / factor
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    return _normalised(np.where(distance < 1, near, np.where(distance < 2, far, 0.0)))
+
+
+@lru_cache(maxsize=64)
+def gaussian(length: int, factor: int, fwhm: float) -> np.ndarray:
+    """Gaussian blur and decimation of one axis: a detector's or scanner's point spread, or the
+    profile of a slice-selective pulse.
+
+    A wave of f cycles per large pixel is attenuated by exp(−2·(π·σ·f)²), σ = fwhm / 2.355.
+
+    Args:
+        length: pixels before.
+        factor: pixels of the large image per pixel of the small one.
+        fwhm: full width at half maximum in pixels of the large image.
+    """
+    sigma = fwhm / np.sqrt(8 * np.log(2))
+    distance = _centres(length, factor)[:, None] - np.arange(length)
+    return _normalised(np.exp(-(distance**2) / (2 * sigma**2)))
+
+
+@lru_cache(maxsize=64)
+def boxcar(length: int, factor: int, thickness: float) -> np.ndarray:
+    """Mean over a box and decimation of one axis: a thick CT slice, or pixel binning.
+
+    A wave of f cycles per large pixel is attenuated by sin(π·t·f) / (t·sin(π·f)) for whole t
+    (about sinc(t·f)).
+
+    Args:
+        length: pixels before.
+        factor: distance between slices in pixels of the large image.
+        thickness: t, width of the box in the same pixels; pixels cut by its edge count in part.
+            Larger than `factor`: slices overlap; smaller: gaps.
+    """
+    centre = _centres(length, factor)[:, None]
+    pixel = np.arange(length)
+    upper = np.minimum(centre + thickness / 2, pixel + 0.5)
+    lower = np.maximum(centre - thickness / 2, pixel - 0.5)
+    return _normalised(np.clip(upper - lower, 0, None))
+
+
+def thick_slices(
+    volume: Tensor,
+    factor: int,
+    profile: str = "boxcar",
+    thickness: float | None = None,
+    noise: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Thick slices along z, the slice axis of (N, C, D, H, W), with noise.
+
+    Args:
+        volume: (N, C, D, H, W), D divisible by `factor`.
+        factor: thin slices per thick one.
+        profile: 'boxcar' (CT) or 'gaussian' (MR pulses), see the functions of that name.
+        thickness: width of the profile in thin slices; `factor` (no gap, no overlap) if None.
+        noise: standard deviation of Gaussian noise in the volume's unit.
+        generator: for the noise, on the CPU.
+
+    Raises:
+        CourseError: not a volume, an unknown profile, or noise without a generator.
+    """
+    profiles = {"boxcar": boxcar, "gaussian": gaussian}
+    if volume.ndim != 5 or profile not in profiles:
+        raise CourseError(
+            f"Needs a volume (N, C, D, H, W) and a profile of {sorted(profiles)}, "
+            f"got {tuple(volume.shape)} and '{profile}'."
+        )
+    width = float(factor if thickness is None else thickness)
+    thick = apply(volume, {-3: profiles[profile](volume.shape[-3], factor, width)})
+    if noise == 0:
+        return thick
+    if generator is None:
+        raise CourseError("Noise needs a generator: pass torch.Generator().manual_seed(…).")
+    return thick + noise * torch.randn(thick.shape, generator=generator).to(thick)
+
+
+def truncate_kspace(image: Tensor, factor: int) -> Tensor:
+    """Keeps the middle 1/factor of k-space along H and W: how MR acquires fewer pixels.
+
+    Sharp edges ring (Gibbs). Real images stay real up to the discarded frequency at −Nyquist.
+
+    Args:
+        image: (N, 1, H, W), real or complex, sides divisible by 2·factor.
+
+    Returns:
+        (N, 1, H/factor, W/factor), in the same unit: the mean is kept.
+    """
+    kspace = fft2c(image)
+    for axis in (-2, -1):
+        length = image.shape[axis]
+        _centres(length, factor)
+        small = length // factor
+        kspace = kspace.narrow(axis, length // 2 - small // 2, small)
+    small = ifft2c(kspace) / factor
+    return small if image.is_complex() else small.real
+
+
+def fill_kspace(image: Tensor, factor: int) -> Tensor:
+    """Zero-filled interpolation, (N, 1, h, w) → (N, 1, h·factor, w·factor).
+
+    factor² times the adjoint of `truncate_kspace`. For complex images also its right inverse:
+    truncating the result gives the small image back.
+    """
+    kspace = fft2c(image)
+    for axis in (-1, -2):  # F.pad counts axes from the last
+        small = image.shape[axis]
+        before = small * factor // 2 - small // 2
+        amount = (before, small * factor - small - before)
+        kspace = F.pad(kspace, amount if axis == -1 else (0, 0, *amount))
+    large = factor * ifft2c(kspace)
+    return large if image.is_complex() else large.real
+
+
+def enlarge(image: Tensor, factors: tuple[int, ...], order: str = "cubic spline") -> Tensor:
+    """Enlarges each spatial axis by its factor, by interpolation: the baseline to beat.
+
+    Args:
+        image: (N, C, *spatial), real.
+        factors: one whole number per spatial axis, 1 to leave it: (4, 1, 1) for thick slices.
+        order: 'bicubic' (2D, Keys' kernel with a = −3/4 as in torch), 'linear', or 'cubic spline'
+            (passes through all samples and is a little sharper).
+
+    Raises:
+        CourseError: unknown order, bicubic in 3D, or one factor missing.
+    """
+    if len(factors) != image.ndim - 2:
+        raise CourseError(f"{image.ndim - 2} factors are needed, got {factors}.")
+    size = [length * factor for length, factor in zip(image.shape[2:], factors, strict=True)]
+    if order == "bicubic" and image.ndim == 4:
+        return F.interpolate(image, size, mode="bicubic", align_corners=False)
+    if order == "linear":
+        mode = "bilinear" if image.ndim == 4 else "trilinear"
+        return F.interpolate(image, size, mode=mode, align_corners=False)
+    if order != "cubic spline":
+        raise CourseError(f"Cannot enlarge {image.ndim - 2}D images by '{order}'.")
+    lengths = zip(range(2, image.ndim), image.shape[2:], factors, strict=True)
+    return apply(image, {axis: cubic_spline(n, f) for axis, n, f in lengths if f > 1})
+
+
+@lru_cache(maxsize=64)
+def cubic_spline(length: int, factor: int) -> np.ndarray:
+    """Interpolation of one axis by a cubic B-spline through all samples, as scipy.ndimage does it
+    (mode 'nearest'): what it does to unit vectors are the columns of the matrix.
+
+    Source: Unser 1999, doi 10.1109/79.799930.
+    """
+    matrix = ndimage.affine_transform(
+        np.eye(length),
+        matrix=[1 / factor, 1],
+        offset=[0.5 / factor - 0.5, 0],
+        output_shape=(length * factor, length),
+        order=3,
+        mode="nearest",
+    )
+    return _normalised(matrix)
+
+
+def _centres(length: int, factor: int) -> np.ndarray:
+    """Where the centres of the small pixels lie, in pixels of the large axis."""
+    if factor < 1 or length % factor:
+        raise CourseError(
+            f"An axis of {length} pixels cannot be divided by {factor}: crop it to a multiple."
+        )
+    return (np.arange(length // factor) + 0.5) * factor - 0.5
+
+
+def _normalised(weights: np.ndarray) -> np.ndarray:
+    """Rows that sum to one: a constant stays constant, also at the borders."""
+    matrix = weights / weights.sum(1, keepdims=True)
+    matrix.flags.writeable = False  # it is cached
+    return matrix
