@@ -165,16 +165,14 @@ def step(
 
 
 def _stage_steps(method: Method, steps: int) -> list[tuple[str, int]]:
-    """How many steps each stage gets; they add up to `steps`."""
+    """How many steps each stage gets, if any; they add up to `steps`."""
     total = sum(stage.share for stage in method.stages)
     ends, done = [], 0.0
     for stage in method.stages:
         done += stage.share
         ends.append(round(steps * done / total))
-    starts = [0, *ends[:-1]]
-    return [
-        (s.name, end - start) for s, start, end in zip(method.stages, starts, ends, strict=True)
-    ]
+    counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [(s.name, count) for s, count in zip(method.stages, counts, strict=True) if count]
 
 
 def _cosine(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

@@ -123,6 +123,7 @@ def test_stages_share_all_steps_in_order():
     method.stages = (Stage("a", 1), Stage("b", 2), Stage("c", 1))
     assert _stage_steps(method, 10) == [("a", 2), ("b", 6), ("c", 2)]
     assert sum(steps for _, steps in _stage_steps(method, 7)) == 7
+    assert _stage_steps(method, 1) == [("b", 1)]
 
 
 class Diverging(Slope):

@@ -6,8 +6,9 @@ Two of them, with rays in the order (view, detector) and pixels row by row:
 - "interpolation", for FBP: where in each view a pixel reads its two nearest rays.
 
 Why not one for both? The transpose of Joseph's matrix is the exact adjoint that gradients need, but
-as a back-projector it hits some pixels more often than others: 5 HU of ripple, and over 100 HU at
-the axis of rotation, in a disc of water that interpolation gives back to 0.1 HU.
+as a back-projector it hits some pixels more often than others: 5 HU of ripple, and up to 120 HU at
+the axis of rotation, in a disc of water that interpolation gives back to 0.3 HU (255 x 255 pixels,
+180 views, exact line integrals).
 
 Symmetry makes both small. Every angle is a whole number of quarter turns plus or minus at most 45
 degrees; turning and mirroring the image instead of the scanner leaves only angles of 0 to 45
