@@ -1,22 +1,45 @@
-"""How detail is lost: fewer, larger voxels, made in the four ways that the field simulates.
+"""The ways in which super-resolution data sets lose detail, under one roof.
 
-All functions take volumes (N, C, D, H, W) and `scale`, whole factors along (z, y, x), and return
-(N, C, D/sz, H/sy, W/sx) in the same unit. Low-resolution voxel j stands for the s voxels from s·j
-on, so its centre lies at s·j + (s - 1)/2: no kind shifts the image, which a network would
-otherwise learn to undo.
+`scale` holds whole factors along (z, y, x). Low-resolution voxel j covers the s voxels from s·j on,
+so its centre lies at s·j + (s - 1)/2, whatever the kind: no kind shifts the image, or networks
+would look good for shifting it back. The operators are those of `physics.resolution`.
 """
 
 from functools import lru_cache
-from math import log, pi, sqrt
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.errors import CourseError
+from course_lib.physics import resolution
 
 Scale = tuple[int, int, int]
-FWHM_TO_SIGMA = 1 / sqrt(8 * log(2))
+
+
+@lru_cache(maxsize=64)
+def kspace(length: int, factor: int) -> np.ndarray:
+    """The matrix (length / factor, length) that keeps the lowest 1/factor of an axis' spatial
+    frequencies, as an MR scanner in a hurry would: sharp edges ring (Gibbs).
+
+    y_j = (1 / length) Σ_k X_k exp(2πi k c_j / length),  |k| < length / 2s,  c_j = s·j + (s - 1)/2
+
+    A discrete Fourier transform alone would put voxel j at s·j; by the shift theorem, taking the
+    waves at c_j puts it where it belongs.
+    """
+    small = length // factor
+    centres = factor * np.arange(small) + (factor - 1) / 2
+    distance = centres[:, None] - np.arange(length)
+    waves = np.arange(1, (small + 1) // 2)[:, None, None]
+    return (1 + 2 * np.cos(2 * np.pi * waves * distance / length).sum(0)) / length
+
+
+KINDS = {
+    "bicubic": resolution.bicubic,
+    "blur": lambda length, factor: resolution.gaussian(length, factor, float(factor)),
+    "kspace": kspace,
+    "thick": lambda length, factor: resolution.boxcar(length, factor, float(factor)),
+}
 
 
 def degrade(
@@ -26,8 +49,12 @@ def degrade(
     noise: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Low resolution of the named kind (`KINDS`), plus white Gaussian noise of standard deviation
-    `noise` in the volume's unit.
+    """(N, C, D, H, W) → (N, C, D/sz, H/sy, W/sx), in the same unit.
+
+    Arguments:
+        kind: bicubic (cubic convolution), blur (Gaussian, as wide as a low-resolution voxel, and
+            decimation), kspace (central frequencies only), thick (mean over a thick slice).
+        noise: standard deviation of white Gaussian noise added at low resolution.
 
     Raises:
         CourseError: an unknown kind, or a side that its factor does not divide.
@@ -38,52 +65,8 @@ def degrade(
         raise CourseError(
             f"Sides {tuple(volume.shape[2:])} are not multiples of {scale}. Crop the volume first."
         )
-    low = volume
-    for axis, factor in zip((2, 3, 4), scale, strict=True):
-        low = KINDS[kind](low, axis, factor) if factor > 1 else low
+    axes = [(axis, factor) for axis, factor in enumerate(scale, start=2) if factor > 1]
+    low = resolution.apply(volume, {a: KINDS[kind](volume.shape[a], f) for a, f in axes})
     if noise:
         low = low + noise * torch.randn(low.shape, generator=generator).to(low)
     return low
-
-
-def bicubic(volume: Tensor, axis: int, factor: int) -> Tensor:
-    """Cubic convolution with its kernel stretched by the factor: what image editors do."""
-    line = volume.movedim(axis, -1)
-    size = (1, line.shape[-1] // factor)
-    rows = line.reshape(-1, 1, 1, line.shape[-1])
-    low = F.interpolate(rows, size=size, mode="bicubic", antialias=True)
-    return low.view(*line.shape[:-1], -1).movedim(-1, axis)
-
-
-def blur(volume: Tensor, axis: int, factor: int, fwhm: float = 1.0) -> Tensor:
-    """Gaussian blur, then every `factor`-th sample: a detector element, or a slice profile.
-
-    y_j = Σ_i w_ij x_i,  w_ij ∝ exp(-(i - c_j)² / 2σ²),  c_j = s·j + (s - 1)/2,  σ = FWHM / 2.355.
-    `fwhm`: full width at half maximum in low-resolution voxels; 1 is a slice of that thickness.
-    """
-    weights = _gaussian(volume.shape[axis], factor, fwhm).to(volume)
-    return (volume.movedim(axis, -1) @ weights.T).movedim(-1, axis)
-
-
-def kspace(volume: Tensor, axis: int, factor: int) -> Tensor:
-    """Keeps the lowest 1/factor of spatial frequencies, as an MR scanner in a hurry would; sharp
-    edges then ring (Gibbs). A phase ramp (shift theorem) keeps voxel centres where they belong."""
-    length = volume.shape[axis]
-    kept = length // factor
-    spectrum = torch.fft.fft(volume.movedim(axis, -1))
-    frequency = torch.fft.fftfreq(kept, 1 / kept, device=volume.device)
-    centre = (factor - 1) / 2
-    ramp = torch.exp(2j * pi * frequency * centre / length)
-    low = torch.fft.ifft(spectrum[..., frequency.long() % length] * ramp).real / factor
-    return low.movedim(-1, axis)
-
-
-KINDS = {"bicubic": bicubic, "blur": blur, "kspace": kspace}
-
-
-@lru_cache(maxsize=32)
-def _gaussian(length: int, factor: int, fwhm: float) -> Tensor:
-    """(length / factor, length): a row per low-resolution voxel, each of sum 1."""
-    centre = factor * torch.arange(length // factor) + (factor - 1) / 2
-    distance = torch.arange(length) - centre[:, None]
-    return torch.softmax(-(distance**2) / (2 * (fwhm * factor * FWHM_TO_SIGMA) ** 2), dim=1)

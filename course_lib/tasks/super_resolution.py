@@ -7,7 +7,7 @@ loss of detail. A data set's name says whose volumes, how detail is lost, and by
     chest_ct+lung_tumours/bicubic_x3     in-plane, cubic convolution (image editors; no scanner)
                          /blur_x3        in-plane, Gaussian blur and decimation (detector elements)
                          /kspace_x3      in-plane, central k-space only (MR; applied to CT images)
-                         /thick_x3       through-plane, Gaussian slice profile, and noise of 10 HU
+                         /thick_x3       through-plane, means over thick slices, and noise of 10 HU
 
 Factors are 2, 3 and 4, and 6 for one network that serves factors it never saw. `scale` (N, 3) holds
 a case's factors along (z, y, x). All networks may use the planes that lost detail, or the block.
@@ -29,9 +29,9 @@ from course_lib.cases import Batch, Cases, join, random_index
 from course_lib.data.volumes import Volume
 from course_lib.metrics import image as image_metrics
 from course_lib.metrics import texture
-from course_lib.parts.interpolation import cubic_spline
 from course_lib.parts.planes import Scale, scale_of, to_planes
 from course_lib.physics.degradation import degrade
+from course_lib.physics.resolution import enlarge
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
 
 HU_RANGE = (-1000.0, 1000.0)
@@ -76,12 +76,10 @@ def parse(dataset: str) -> tuple[str, str, Scale]:
 def make(dataset: str, profile: str, seed: int) -> Splits:
     """Cuts blocks out of the patients and spoils them. The seed decides the noise of thick slices;
     the other kinds have none. The latest cases are kept: a lesson asks for the same ones often."""
-    from course_lib.data import volumes
-
     patients, kind, scale = parse(dataset)
     size = SIZES[profile]
     spoil = {"kind": kind, "scale": scale, "seed": seed}
-    chest = _resampled(volumes.chest_ct(), size.pixel_mm)
+    chest = _chest(size.pixel_mm)
     side = min(chest.shape[1:]) // 12 * 12  # every factor divides 12
     lungs = [((side - size.crop) // 2, round(x * side - size.crop / 2)) for x in (0.32, 0.68)]
     subject, slice_mm = "LIDC-IDRI-0001", 2.5
@@ -93,7 +91,7 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     tests = [of_chest((TEST_BLOCK,), lungs, size.crop, SAME_PATIENT)]
     if patients == "chest_ct+lung_tumours":
         others = []
-        for patient in volumes.lung_tumours():
+        for patient in _lung_tumours():
             fine = _resampled(patient, size.pixel_mm)
             places = _around_tumour(patient, fine.shape, size)
             about = (patient.subject, patient.spacing_mm[0], size, OTHER_PATIENTS)
@@ -105,6 +103,21 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
         validation=of_chest((VALIDATION_BLOCK,), lungs, size.crop, "validation"),
         test=join(tests),
     )
+
+
+@lru_cache(maxsize=1)
+def _chest(pixel_mm: float) -> Tensor:
+    """The training patient, kept because reading it takes longer than all the rest."""
+    from course_lib.data import volumes
+
+    return _resampled(volumes.chest_ct(), pixel_mm)
+
+
+@lru_cache(maxsize=1)
+def _lung_tumours() -> list[Volume]:
+    from course_lib.data import volumes
+
+    return volumes.lung_tumours()
 
 
 def _resampled(volume: Volume, pixel_mm: float) -> Tensor:
@@ -168,9 +181,8 @@ def _cases(
 def _spoil(high: Tensor, kind: str, scale: Scale, seed: tuple[int, str]) -> Tensor:
     """Low resolution of the data set's kind, in HU."""
     generator = torch.Generator().manual_seed(zlib.crc32(f"super_resolution/{seed}".encode()))
-    if kind == "thick":
-        return degrade(high, "blur", scale, THICK_NOISE_HU, generator)
-    return degrade(high, kind, scale)
+    noise = THICK_NOISE_HU if kind == "thick" else 0.0
+    return degrade(high, kind, scale, noise, generator)
 
 
 def _with_mixed_factors(train: Cases, kind: str, seed: int) -> Cases:
@@ -179,7 +191,7 @@ def _with_mixed_factors(train: Cases, kind: str, seed: int) -> Cases:
     high, enlarged = train["high_resolution"], []
     for factor in MIXED_FACTORS:
         scale = parse(f"/{kind}_x{factor}")[2]
-        enlarged.append(cubic_spline(_spoil(high, kind, scale, (seed, f"mixed {factor}")), scale))
+        enlarged.append(enlarge(_spoil(high, kind, scale, (seed, f"mixed {factor}")), scale))
     return replace(train, tensors=train.tensors | {"interpolated": torch.cat(enlarged, dim=1)})
 
 
@@ -200,7 +212,7 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
             patches.append(patch[factor[k], None] if name == "interpolated" else patch)
     axes = [axis for axis in (2, 3, 4) if torch.rand(1, generator=generator) < 0.5]
     batch = {name: torch.stack(patches).flip(axes) for name, patches in parts.items()}
-    return batch | {"scale": train["scale"][:count].expand(count, 3)}
+    return batch | {"scale": train["scale"][:1].expand(count, 3)}
 
 
 def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:

@@ -4,8 +4,8 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.interpolation import bicubic
 from course_lib.parts.planes import from_planes, plane_factors, scale_of, to_planes
+from course_lib.physics.resolution import enlarge
 
 
 class Bicubic(Classical):
@@ -14,5 +14,5 @@ class Bicubic(Classical):
     def predict(self, batch: Batch) -> Tensor:
         """The enlarged volume."""
         low, scale = batch["low_resolution"], scale_of(batch["scale"])
-        fine = bicubic(to_planes(low, scale), plane_factors(scale))
+        fine = enlarge(to_planes(low, scale), plane_factors(scale), "bicubic")
         return from_planes(fine, len(low), scale)

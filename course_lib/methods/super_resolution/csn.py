@@ -8,7 +8,9 @@ given the mean of what came in, so that they tell each other what they found.
     x̂ = conv(shuffle(conv(fuse(blocks(f)) + f))),  f = conv(x),   loss = mean |x̂ - y|
 
 Blocks (N, 1, d, h, w) HU → (N, 1, D, H, W) HU, plane by plane. Shrunk: 4 blocks of 32 channels
-(the paper's depth and widths are larger; L1 as its loss is recalled, not checked).
+(the paper's depth and widths are larger; L1 as its loss is recalled, not checked). So that some
+hundred steps suffice, channel 0 of head, global skip and enlargement starts as a copy of the image
+and the network as linear interpolation.
 
 Zhao et al. 2019, IEEE TIP 28(11):5649-5662, doi 10.1109/TIP.2019.2921882.
 """
@@ -25,7 +27,7 @@ from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 from course_lib.parts.planes import from_planes, plane_factors, scale_of, to_planes
-from course_lib.parts.shuffle import shuffle
+from course_lib.parts.shuffle import linear_start, shuffle
 
 
 def conv(before: int, after: int, kernel: int = 3) -> nn.Conv2d:
@@ -74,15 +76,31 @@ class CSN(Method):
         self.head = conv(1, width)
         self.blocks = nn.Sequential(*(Split(width) for _ in range(blocks)))
         self.fuse = conv(width, width)
-        self.enlarge = conv(width, width * prod(plane_factors(self.scale)))
+        self.enlarge = self._enlarge(width)
         self.last = conv(width, 1)
+        with torch.no_grad():
+            for layer in (self.head, self.fuse, self.last):
+                layer.weight[0] = 0
+                layer.bias[0] = 0
+            self.head.weight[0, 0, 1, 1] = self.last.weight[0, 0, 1, 1] = 1
+
+    def _enlarge(self, width: int) -> nn.Conv2d:
+        """`width` maps for each place inside an enlarged pixel."""
+        factors = plane_factors(self.scale)
+        layer = conv(width, width * prod(factors))
+        with torch.no_grad():
+            first = slice(0, prod(factors))  # the places of map 0
+            layer.weight[first] = 0
+            layer.weight[first, 0] = linear_start(factors)
+            layer.bias[first] = 0
+        return layer
 
     def prepare(self, train: Cases) -> None:
         """Takes the data set's factors: each needs an enlarging layer of its own."""
         scale = scale_of(train["scale"])
         if scale != self.scale:
-            self.scale, width = scale, self.head.out_channels
-            self.enlarge = conv(width, width * prod(plane_factors(scale))).to(train.device)
+            self.scale = scale
+            self.enlarge = self._enlarge(self.head.out_channels).to(train.device)
 
     def forward(self, low: Tensor) -> Tensor:
         """Coarse planes (M, 1, h, w) → fine ones, relative attenuation."""

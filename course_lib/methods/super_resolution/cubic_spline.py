@@ -8,8 +8,8 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.interpolation import cubic_spline
 from course_lib.parts.planes import scale_of
+from course_lib.physics.resolution import enlarge
 
 
 class CubicSpline(Classical):
@@ -17,4 +17,4 @@ class CubicSpline(Classical):
 
     def predict(self, batch: Batch) -> Tensor:
         """The enlarged volume."""
-        return cubic_spline(batch["low_resolution"], scale_of(batch["scale"]))
+        return enlarge(batch["low_resolution"], scale_of(batch["scale"]))

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.interpolation import cubic_spline
 from course_lib.parts.planes import scale_of
+from course_lib.physics.resolution import enlarge
 
 
 class ReCNN(Method):
@@ -61,5 +61,5 @@ class ReCNN(Method):
 
     def predict(self, batch: Batch) -> Tensor:
         """The high-resolution volume in HU, for whatever factors the batch has."""
-        enlarged = cubic_spline(batch["low_resolution"], scale_of(batch["scale"]))
+        enlarged = enlarge(batch["low_resolution"], scale_of(batch["scale"]))
         return hounsfield(self(self._input(enlarged, batch)))

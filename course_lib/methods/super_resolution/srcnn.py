@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.interpolation import bicubic
 from course_lib.parts.planes import Scale, from_planes, plane_factors, scale_of, to_planes
+from course_lib.physics.resolution import enlarge
 
 
 class SRCNN(Method):
@@ -52,7 +52,7 @@ class SRCNN(Method):
     def _enlarged(self, batch: Batch) -> tuple[Tensor, Scale]:
         scale = scale_of(batch["scale"])
         low = to_planes(relative_attenuation(batch["low_resolution"]), scale)
-        return bicubic(low, plane_factors(scale)), scale
+        return enlarge(low, plane_factors(scale), "bicubic"), scale
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean squared error to the high-resolution planes."""
