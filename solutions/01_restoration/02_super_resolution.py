@@ -257,8 +257,8 @@ show.outputs({"cubic spline": interpolated, record["job"]["method"]: record}, st
 # %% [markdown]
 # ## 6 · Break it
 #
-# The networks of the survey's section 2.1.2 all learn from simulated pairs. So a claim of theirs is a
-# claim about *one* simulated loss of detail.
+# The networks of the survey's section 2.1.2 all learn from simulated pairs. So what they gain is a
+# gain on *one* simulated loss of detail.
 #
 # Does it carry over? We train once on bicubic downsampling, and test on the same patients with
 # detail lost in other ways. (In `smoke` nothing is trained long enough to tell.)

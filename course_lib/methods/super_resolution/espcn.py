@@ -65,7 +65,9 @@ class ESPCN(Method):
         places = prod(self.factors)
         layer = self.convolution(maps, places, 3, padding=1, padding_mode="replicate")
         with torch.no_grad():
+            layer.weight[:] *= SMALL
             layer.weight[:, 0] = linear_start(self.factors) / SMALL
+            layer.bias[:] = 0
         return layer
 
     def prepare(self, train: Cases) -> None:
