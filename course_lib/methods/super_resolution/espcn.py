@@ -3,12 +3,12 @@
 New in the paper: no interpolation before the network. The last layer computes r² channels on the
 coarse grid, one for each place inside an enlarged pixel, and a shuffle lays them side by side.
 
-    x̂ = shuffle(W₃ * tanh(W₂ * tanh(W₁ * x))),   loss = mean (x̂ - y)²,   kernels 5, 3, 3
+    x̂ = shuffle(W₃ * ReLU(W₂ * ReLU(W₁ * x))),   loss = mean (x̂ - y)²,   kernels 5, 3, 3
 
 Blocks (N, 1, d, h, w) HU → (N, 1, D, H, W) HU: plane by plane, or with `dimensions=3` as volumes,
-r³ channels (the trunk of image quality transfer, Tanno 2017). Shrunk: nothing in the network (64
-and 32 maps). So that some hundred steps suffice, one map starts as a copy of the image, scaled to
-where tanh is straight, and the last layer turns it into linear interpolation: a start, no shortcut.
+r³ channels (the trunk of image quality transfer, Tanno 2017). Shrunk: nothing (64 and 32 maps), but
+ReLU stands for the paper's tanh. So one map can start as an exact copy of the image, which the last
+layer makes a linear interpolation: a start, no shortcut, from which some hundred steps suffice.
 
 Shi et al. 2016, CVPR, doi 10.1109/CVPR.2016.207.
 """
@@ -27,8 +27,6 @@ from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 from course_lib.parts.planes import from_planes, plane_factors, scale_of, to_planes
 from course_lib.parts.shuffle import linear_start, shuffle
 
-SMALL = 0.1  # tanh bends by less than 1% there
-
 
 class ESPCN(Method):
     """Efficient sub-pixel convolutional network."""
@@ -44,15 +42,15 @@ class ESPCN(Method):
         self.convolution = nn.Conv2d if dimensions == 2 else nn.Conv3d
         self.features = nn.Sequential(
             self.convolution(1, maps[0], 5, padding=2, padding_mode="replicate"),
-            nn.Tanh(),
+            nn.ReLU(inplace=True),
             self.convolution(maps[0], maps[1], 3, padding=1, padding_mode="replicate"),
-            nn.Tanh(),
+            nn.ReLU(inplace=True),
         )
         with torch.no_grad():
-            for layer, gain in ((self.features[0], SMALL), (self.features[2], 1.0)):
+            for layer in self.features[::2]:
                 layer.weight[0] = 0
                 layer.bias[0] = 0
-                layer.weight[(0, 0, *[layer.kernel_size[0] // 2] * dimensions)] = gain
+                layer.weight[(0, 0, *[layer.kernel_size[0] // 2] * dimensions)] = 1
         self.last = self._last(maps[1])
 
     @property
@@ -65,8 +63,7 @@ class ESPCN(Method):
         places = prod(self.factors)
         layer = self.convolution(maps, places, 3, padding=1, padding_mode="replicate")
         with torch.no_grad():
-            layer.weight[:] *= SMALL
-            layer.weight[:, 0] = linear_start(self.factors) / SMALL
+            layer.weight[:, 0] = linear_start(self.factors)
             layer.bias[:] = 0
         return layer
 
