@@ -9,6 +9,7 @@ from torch import nn
 from course_lib import catalogue
 from course_lib.errors import CourseError
 from course_lib.fit import fit
+from course_lib.lesson.widgets.detail import detail_explorer, lost_detail
 from course_lib.methods.super_resolution.csn import CSN, Split
 from course_lib.methods.super_resolution.espcn import ESPCN
 from course_lib.methods.super_resolution.recnn_3d import ReCNN
@@ -351,3 +352,23 @@ def test_csn_minimises_the_absolute_error_under_both_degradations():
 def test_references_are_the_surveys():
     refs = {e.id: e.ref for e in catalogue.methods("super_resolution") if not e.baseline}
     assert refs == {"srcnn": 11, "espcn": 15, "recnn_3d": 11, "csn": 14}
+
+
+# --- the lesson
+
+
+def test_detail_explorer_moves_and_says_what_it_shows(cases):
+    image = cases.validation["high_resolution"][0, 0, 6]
+    explorer = detail_explorer(image, 2.5)
+    before = explorer.screen.value
+    explorer.controls["factor"].value = 6
+    explorer.controls["kind"].value = "k-space truncation"
+    assert explorer.screen.value != before
+    assert "k-space truncation by 6" in explorer.picture.alt and "15.0 mm" in explorer.picture.alt
+
+
+def test_more_detail_lost_is_more_error(cases):
+    image = cases.validation["high_resolution"][0, 0, 6]
+    for kind in ("bicubic", "blur", "kspace"):
+        errors = [(lost_detail(image, factor, kind)[1] - image).std() for factor in (2, 3, 6)]
+        assert errors == sorted(errors)

@@ -141,7 +141,7 @@ blur_decimate = exercise("super_resolution.blur_decimate").check(blur_decimate)
 scans = {"truth": truth}
 for every in (2, 4):
     # The library's Gaussian, taken from the middle row of its matrix.
-    weights = torch.from_numpy(gaussian(9 * every, every, float(every))[4]).float()
+    weights = torch.tensor(gaussian(9 * every, every, float(every))[4]).float()
     low = blur_decimate(blur_decimate(truth, weights, every).mT, weights, every).mT
     scans[f"pixels {every} times as large"] = low
 show.images(scans, alt="The slice with pixels two and four times as large.", window=(-1000, 400))
