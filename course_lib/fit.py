@@ -78,6 +78,7 @@ def fit(
         return _choose(method, task, splits.validation, progress)
     plan = plan or task.plans[profile]
     with devices.seeded(seed), devices.memory_advice():
+        method.prepare(splits.train)
         return _train(method, task, splits, profile, seed, plan, progress, after_evaluation)
 
 

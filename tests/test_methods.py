@@ -76,10 +76,11 @@ def test_a_few_steps_on_one_batch_lower_the_loss(entry, splits):
     method = made(entry).train()
     players, optimisers = prepared(method)
     batch = training_batch(entry, splits)
-    losses = [sum(float(v) for _, v in step(method, batch, players, optimisers)) for _ in range(40)]
-    assert (
-        min(losses[-3:]) < 0.93 * losses[0]
-    )  # a start near the identity leaves only noise to learn
+    losses: list[float] = []
+    while len(losses) < 60 and (len(losses) < 12 or min(losses[-3:]) >= 0.8 * losses[0]):
+        losses.append(sum(float(v) for _, v in step(method, batch, players, optimisers)))
+    # Who starts near the identity has only noise to learn, and takes longer.
+    assert min(losses[-3:]) < 0.9 * losses[0]
 
 
 @pytest.mark.parametrize("entry", LEARNING, ids=name)

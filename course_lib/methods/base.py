@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Cases
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Method(nn.Module):
     learning_rate: float = 1e-3
     stages: tuple[Stage, ...] = (Stage("train"),)
     stage: str = "train"
+
+    def prepare(self, train: Cases) -> None:
+        """Called once before training: for what a network must know of its data set, such as a
+        factor or a number of classes. By default nothing."""
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Yields (player, loss); the loop steps that player before it asks for the next loss."""
