@@ -1,5 +1,6 @@
 """The exercises of all lessons, by name; one file per lesson."""
 
-from course_lib.lesson.exercises import denoising, start
+from course_lib.lesson.exercises import denoising, reconstruction_ct, start
 
-EXERCISES = {each.id: each for each in (*start.EXERCISES, *denoising.EXERCISES)}
+LESSONS = (start, denoising, reconstruction_ct)
+EXERCISES = {each.id: each for lesson in LESSONS for each in lesson.EXERCISES}

@@ -2,5 +2,6 @@
 
 from course_lib.lesson.widgets.dose import dose_explorer
 from course_lib.lesson.widgets.slices import slice_explorer
+from course_lib.lesson.widgets.views import views_explorer
 
-__all__ = ["dose_explorer", "slice_explorer"]
+__all__ = ["dose_explorer", "slice_explorer", "views_explorer"]

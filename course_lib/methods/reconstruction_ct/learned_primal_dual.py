@@ -27,7 +27,7 @@ from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 from course_lib.parts.scanner import Scanner, scanner
 
-MEMORY = 5
+MEMORY, GAIN = 5, 100.0
 
 
 def proximal(inputs: int, width: int) -> nn.Sequential:
@@ -39,11 +39,27 @@ def proximal(inputs: int, width: int) -> nn.Sequential:
         nn.PReLU(width, init=0.0),
         nn.Conv2d(width, MEMORY, 3, padding=1),
     )
-    # As in the paper. Torch's smaller weights shrink what a state of zeros first receives.
     for layer in network[::2]:
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
     return network
+
+
+@torch.no_grad()
+def start_as(network: nn.Sequential, kernels: dict[int, Tensor], outputs: int) -> None:
+    """Sets first weights such that the first `outputs` channels of a `proximal` are a linear map:
+    the sum of its input channels, each convolved with its 3x3 kernel.
+
+    Two hidden channels carry the map and its negative through the rectifiers, because
+    max(v, 0) - max(-v, 0) = v. The other hidden channels stay random.
+    """
+    first, second, third = (layer.weight for layer in network[::2])
+    first[:2], second[:2], third[:outputs] = 0, 0, 0
+    for sign, channel in ((1, 0), (-1, 1)):
+        for source, kernel in kernels.items():
+            first[channel, source] = sign * kernel
+        second[channel, channel, 1, 1] = 1
+        third[:outputs, channel, 1, 1] = sign
 
 
 class LearnedPrimalDual(Method):
@@ -53,6 +69,12 @@ class LearnedPrimalDual(Method):
         super().__init__()
         self.dual = nn.ModuleList(proximal(MEMORY + 2, width) for _ in range(iterations))
         self.primal = nn.ModuleList(proximal(MEMORY + 1, width) for _ in range(iterations))
+        here, sharpen = torch.zeros(3, 3), torch.zeros(3, 3)
+        here[1, 1] = 1
+        sharpen[1] = GAIN * torch.tensor([-0.12, 0.25, -0.12])
+        for dual, primal in zip(self.dual, self.primal, strict=True):
+            start_as(dual, {0: -here, MEMORY: -sharpen, MEMORY + 1: sharpen}, outputs=1)
+            start_as(primal, {MEMORY: here}, outputs=2)
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam with the paper's momentum, each gradient clipped to norm 1."""
