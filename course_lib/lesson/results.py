@@ -162,6 +162,28 @@ def trade_off(
     return Picture(figure, f"Each method's {labels[0]}, and {labels[1]}. {said}.")
 
 
+def lines(values: Mapping[str, Mapping[float, float]], across: str, up: str, title: str) -> Picture:
+    """Methods as lines over a condition that changes.
+
+    Arguments:
+        values: method's name → condition → score; the first condition stands on the left.
+        across, up, title: the words on the axes, with units, and above them.
+    """
+    figure, (axis,) = canvas(width=8.5, height=3.8)
+    for (name, scores), colour, marker in zip(
+        values.items(), COLOURS * 2, MARKERS * 2, strict=False
+    ):
+        places = [f"{condition:g}" for condition in scores]
+        axis.plot(places, list(scores.values()), marker + "-", color=colour, label=name)
+    axis.set(xlabel=across, ylabel=up, title=title)
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{score:.1f} at {where:g}" for where, score in scores.items())
+        for name, scores in values.items()
+    )
+    return Picture(figure, f"{title} {up} over {across}. {said}.")
+
+
 def leaderboard(task: str, store: str | Path = "runs") -> Table:
     """The default benchmark's ranking of a task, with the jobs of `store` between its rows.
 
