@@ -5,12 +5,12 @@ parallel-beam projector in mm, this is  Â = A / ‖A‖,  and a sinogram p of l
 y = p / (μ_water ‖A‖), so that y ≈ Â x.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch
 from course_lib.physics import ct
 
 
@@ -47,7 +47,7 @@ class Scanner:
         return sinogram / (ct.MU_WATER * self.norm)
 
 
-def scanner(batch: Batch, complete: bool = False) -> Scanner:
+def scanner(batch: Mapping[str, Tensor], complete: bool = False) -> Scanner:
     """The scanner that measured a batch; all its cases share one geometry.
 
     Arguments:

@@ -138,7 +138,7 @@ ramp_filter = exercise("reconstruction_ct.ramp_filter").check(ramp_filter)
 beam = ct.ParallelBeam(case["target"].shape[-1], 180, pixel_mm)
 views = beam(ct.hu_to_attenuation(case["target"]))
 step = torch.pi / 180 / pixel_mm  # one degree; detectors lie as far apart as pixels
-smeared = beam.adjoint(views) * step / beam.detectors
+smeared = beam.adjoint(views)
 filtered = beam.adjoint(ramp_filter(views, pixel_mm)) * step
 show.images(
     {
