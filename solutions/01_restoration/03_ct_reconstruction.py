@@ -188,7 +188,7 @@ data, image, stages = scan.data(case["sinogram"]), torch.zeros_like(case["target
 for number in range(1, 201):
     image = data_step(image, data, scan, scan.adjoint, 1.0)
     if number in (1, 10, 200):
-        stages[f"{number} steps"] = hounsfield(image)
+        stages[f"after {number}"] = hounsfield(image)
 show.images(
     stages | {"truth": case["target"]},
     alt="The image after 1, 10 and 200 steps: a blur that slowly sharpens, then the truth.",
@@ -340,10 +340,10 @@ show.outputs({"image only": image_only[15], "raw data": raw_data[15]}, store)
 # %% [markdown]
 # ## 7 · The leaderboard
 #
-# The default benchmark, and the runs you just made.
+# The default benchmark, and the runs that you made with the same number of views.
 
 # %% tags=["lesson"]
-show.leaderboard(task, store)
+show.leaderboard(task, store, dataset)
 
 # %% [markdown]
 # ## 8 · What do you remember?

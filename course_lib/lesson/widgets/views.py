@@ -59,7 +59,8 @@ def views_explorer(image: Tensor, pixel_mm: float, photons: float = 1e5) -> Expl
 
     # Made once: moving a slider only puts new numbers into the same pictures.
     figure, (left, right) = canvas(2, width=9.5, height=4.0)
-    shown = left.imshow(scan.image[0, 0], cmap="gray", vmin=-1000, vmax=400, extent=(0, side) * 2)
+    field = (0, side, side, 0)
+    shown = left.imshow(scan.image[0, 0], cmap="gray", vmin=-1000, vmax=400, extent=field)
     left.set(xlabel="mm", ylabel="mm")
     figure.colorbar(shown, ax=left, label="HU", extend="both")
     right.set_facecolor("#9ecae1")
