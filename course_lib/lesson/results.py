@@ -184,11 +184,12 @@ def lines(values: Mapping[str, Mapping[float, float]], across: str, up: str, tit
     return Picture(figure, f"{title} {up} over {across}. {said}.")
 
 
-def leaderboard(task: str, store: str | Path = "runs") -> Table:
+def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = None) -> Table:
     """The default benchmark's ranking of a task, with the jobs of `store` between its rows.
 
     The shipped ranking is a report's `leaderboard.json`. Where there is one, jobs of another data
-    set or profile are left out, because their numbers cannot be compared with it.
+    set or profile are left out, because their numbers cannot be compared with it. `dataset`
+    leaves out all others, where a lesson has run several.
     """
     from course_lib import catalogue
     from course_lib.benchmark.downloads import compact
@@ -198,9 +199,10 @@ def leaderboard(task: str, store: str | Path = "runs") -> Table:
     known = catalogue.task(task)
     file = Path(__file__).parent / "leaderboards" / f"{task}.json"
     shipped = json.loads(file.read_text("utf-8"))["sections"] if file.is_file() else []
-    shipped = [section for section in shipped if section["task"] == task]
+    shipped = [s for s in shipped if s["task"] == task and dataset in (None, s["dataset"])]
     methods = {entry.id: entry.describe() for entry in catalogue.methods(task)}
-    records = [record for record in Store(store).records() if record["job"]["task"] == task]
+    jobs = [(record["job"], record) for record in Store(store).records()]
+    records = [r for job, r in jobs if job["task"] == task and dataset in (None, job["dataset"])]
     own = compact(sections(records, methods), "")["sections"]
     if shipped:
         own = [section for section in own if _place(section) in map(_place, shipped)]
