@@ -11,7 +11,9 @@ States x and h have five channels each, a memory for the iterations. FBP is nowh
 
 Input (N, 1, views, detectors) line integrals, output (N, 1, H, W) HU. Shrunk: 6 iterations instead
 of 10, 24 maps instead of 32; weights of their own in each iteration, scaled operator, Adam
-(β₂ = 0.99) and clipped gradients as in the paper.
+(β₂ = 0.99) and clipped gradients as in the paper. The paper trains for 100,000 steps from random
+weights; here there are hundreds, so the first weights make each iteration a step of gradient
+descent with a short sharpening filter, and the learning rate is doubled (chosen on validation).
 
 Adler & Öktem 2018, IEEE TMI 37(6):1322-1332, doi 10.1109/TMI.2018.2799231.
 """
@@ -64,6 +66,8 @@ def start_as(network: nn.Sequential, kernels: dict[int, Tensor], outputs: int) -
 
 class LearnedPrimalDual(Method):
     """Unrolled reconstruction from raw data."""
+
+    learning_rate = 2e-3
 
     def __init__(self, iterations: int = 6, width: int = 24) -> None:
         super().__init__()
