@@ -46,7 +46,7 @@ class Entry:
         return asdict(self) | {"baseline": self.baseline}
 
 
-TASKS: tuple[str, ...] = ("denoising", "super_resolution")
+TASKS: tuple[str, ...] = ("denoising", "super_resolution", "reconstruction_ct")
 
 METHODS: tuple[Entry, ...] = (
     Entry("noisy_input", "denoising", "NoisyInput", "noisy scan", "baseline", None, "—"),
@@ -110,6 +110,51 @@ METHODS: tuple[Entry, ...] = (
         "Pham et al. 2019, Comput. Med. Imaging Graph.",
     ),
     Entry("csn", "super_resolution", "CSN", "CSN", "supervised", 14, "Zhao et al. 2019, IEEE TIP"),
+    Entry(
+        "fbp",
+        "reconstruction_ct",
+        "FBP",
+        "FBP",
+        "baseline",
+        None,
+        "Ramachandran & Lakshminarayanan 1971, PNAS",
+    ),
+    Entry(
+        "tv_reconstruction",
+        "reconstruction_ct",
+        "TVReconstruction",
+        "TV reconstruction",
+        "classical",
+        None,
+        "Sidky & Pan 2008, Physics in Medicine and Biology",
+    ),
+    Entry(
+        "fbp_conv_net",
+        "reconstruction_ct",
+        "FBPConvNet",
+        "FBPConvNet",
+        "supervised",
+        None,
+        "Jin et al. 2017, IEEE TIP",
+    ),
+    Entry(
+        "learned_primal_dual",
+        "reconstruction_ct",
+        "LearnedPrimalDual",
+        "learned primal-dual",
+        "supervised",
+        20,
+        "Adler & Öktem 2018, IEEE TMI",
+    ),
+    Entry(
+        "jsr_net",
+        "reconstruction_ct",
+        "JSRNet",
+        "JSR-Net",
+        "supervised",
+        22,
+        "Zhang et al. 2019, IEEE ICASSP",
+    ),
 )
 
 

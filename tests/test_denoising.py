@@ -11,7 +11,7 @@ from course_lib.methods.denoising.cnn_dae import CNNDAE
 from course_lib.methods.denoising.median import Median
 from course_lib.methods.denoising.red_cnn import REDCNN
 from course_lib.methods.denoising.wgan_vgg import WGANVGG, critic, generator
-from course_lib.tasks import denoising
+from course_lib.tasks import ct_scans, denoising
 
 
 @pytest.fixture
@@ -28,20 +28,20 @@ def layers(module, kind):
 
 def test_test_patients_are_in_no_other_part(cases):
     known = set(cases.train.subject) | set(cases.validation.subject)
-    others = [i for i, g in enumerate(cases.test.group) if g == denoising.OTHER_PATIENTS]
+    others = [i for i, g in enumerate(cases.test.group) if g == ct_scans.OTHER_PATIENTS]
     assert len({cases.test.subject[i] for i in others}) == 4
     assert not known & {cases.test.subject[i] for i in others}
     again = [g for g, s in zip(cases.test.group, cases.test.subject, strict=True) if s in known]
-    assert set(again) == {denoising.SAME_PATIENT}
+    assert set(again) == {ct_scans.SAME_PATIENT}
 
 
 @pytest.mark.parametrize("profile", denoising.SIZES)
 def test_blocks_of_the_training_patient_lie_a_centimetre_apart(profile):
     size = denoising.SIZES[profile]
     used = [
-        {z for a, b in denoising.TRAIN_BLOCKS for z in range(a, b, size.every)},
-        set(denoising._spread(*denoising.VALIDATION_BLOCK, size.validation_slices)),
-        set(denoising._middle(*denoising.TEST_BLOCK, size.block_slices)),
+        set(ct_scans.training_slices(size.every)),
+        set(ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)),
+        set(ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)),
     ]
     for i, first in enumerate(used):
         for second in used[i + 1 :]:
@@ -53,7 +53,7 @@ def test_the_seed_decides_the_noise_and_nothing_else(cases):
     assert torch.equal(again.train["low_dose"], cases.train["low_dose"])
     assert not torch.equal(other.train["low_dose"], cases.train["low_dose"])
     assert other.train.case == cases.train.case
-    assert set(other.test.group) == {denoising.SAME_PATIENT}  # without lung_tumours
+    assert set(other.test.group) == {ct_scans.SAME_PATIENT}  # without lung_tumours
 
 
 def test_parts_do_not_share_their_noise(cases):
@@ -72,7 +72,7 @@ def test_less_dose_is_more_noise_and_the_same_patient(cases):
 def test_exposure_control_lets_the_same_photons_arrive():
     thin, thick = (torch.rand(1, 1, 30, 40) * p for p in (2.0, 6.0))
     sinograms = torch.cat([thin, thick])
-    sent = denoising.exposure(sinograms, 500.0)
+    sent = ct_scans.exposure(sinograms, 500.0)
     arriving = (sent * torch.exp(-sinograms)).flatten(1).quantile(0.05, dim=1)
     assert arriving.tolist() == pytest.approx([500, 500], rel=0.02)
     assert sent[1] > 10 * sent[0]
@@ -81,7 +81,7 @@ def test_exposure_control_lets_the_same_photons_arrive():
 def test_the_stack_holds_the_slice_between_its_neighbours(cases):
     test = cases.test
     assert torch.equal(test["low_dose_stack"][:, 1:2], test["low_dose"])
-    block = [i for i, g in enumerate(test.group) if g == denoising.SAME_PATIENT]
+    block = [i for i, g in enumerate(test.group) if g == ct_scans.SAME_PATIENT]
     first, second = block[:2]
     assert torch.equal(test["low_dose_stack"][second, 0], test["low_dose"][first, 0])
     assert torch.equal(test["low_dose_stack"][first, 0], test["low_dose"][first, 0])  # an end

@@ -162,11 +162,34 @@ def trade_off(
     return Picture(figure, f"Each method's {labels[0]}, and {labels[1]}. {said}.")
 
 
-def leaderboard(task: str, store: str | Path = "runs") -> Table:
+def lines(values: Mapping[str, Mapping[float, float]], across: str, up: str, title: str) -> Picture:
+    """Methods as lines over a condition that changes.
+
+    Arguments:
+        values: method's name → condition → score; the first condition stands on the left.
+        across, up, title: the words on the axes, with units, and above them.
+    """
+    figure, (axis,) = canvas(width=8.5, height=3.8)
+    for (name, scores), colour, marker in zip(
+        values.items(), COLOURS * 2, MARKERS * 2, strict=False
+    ):
+        places = [f"{condition:g}" for condition in scores]
+        axis.plot(places, list(scores.values()), marker + "-", color=colour, label=name)
+    axis.set(xlabel=across, ylabel=up, title=title)
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{score:.1f} at {where:g}" for where, score in scores.items())
+        for name, scores in values.items()
+    )
+    return Picture(figure, f"{title} {up} over {across}. {said}.")
+
+
+def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = None) -> Table:
     """The default benchmark's ranking of a task, with the jobs of `store` between its rows.
 
     The shipped ranking is a report's `leaderboard.json`. Where there is one, jobs of another data
-    set or profile are left out, because their numbers cannot be compared with it.
+    set or profile are left out, because their numbers cannot be compared with it. `dataset`
+    leaves out all others, where a lesson has run several.
     """
     from course_lib import catalogue
     from course_lib.benchmark.downloads import compact
@@ -176,9 +199,10 @@ def leaderboard(task: str, store: str | Path = "runs") -> Table:
     known = catalogue.task(task)
     file = Path(__file__).parent / "leaderboards" / f"{task}.json"
     shipped = json.loads(file.read_text("utf-8"))["sections"] if file.is_file() else []
-    shipped = [section for section in shipped if section["task"] == task]
+    shipped = [s for s in shipped if s["task"] == task and dataset in (None, s["dataset"])]
     methods = {entry.id: entry.describe() for entry in catalogue.methods(task)}
-    records = [record for record in Store(store).records() if record["job"]["task"] == task]
+    jobs = [(record["job"], record) for record in Store(store).records()]
+    records = [r for job, r in jobs if job["task"] == task and dataset in (None, job["dataset"])]
     own = compact(sections(records, methods), "")["sections"]
     if shipped:
         own = [section for section in own if _place(section) in map(_place, shipped)]

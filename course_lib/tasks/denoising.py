@@ -7,39 +7,25 @@ the AAPM low-dose CT challenge. As on a real scanner, automatic exposure control
 through thicker patients: the dose is set by the photons that arrive. What is measured are the HU
 of the patient; what is simulated are both scans of that patient.
 
-Patients: `chest_ct` (one patient) gives training and validation blocks of slices and, with gaps of
-10 mm, a held-out block that is reported apart. The four patients of `lung_tumours` are only ever
-tested on. Their images are crops of 134 to 200 mm; so that photons cross as much tissue as in a
-whole chest, each crop is put into an elliptical chest of 340 x 250 mm (a soft-tissue wall of 30 mm
-around a mixture of lung and soft tissue, -500 HU; then the line integrals reach as high as in
-`chest_ct`), and only the crop is scored.
+Patients, split, grid and exposure are those of `ct_scans`.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, join, random_patches
 from course_lib.data.volumes import Volume
-from course_lib.metrics import image as image_metrics
 from course_lib.metrics import texture
 from course_lib.physics import ct
+from course_lib.tasks import ct_scans
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
 
 # Photons that arrive at the detector behind the thickest twentieth of a slice.
 LOW_PHOTONS, NORMAL_PHOTONS = 400.0, 10_000.0
 ELECTRONIC_NOISE = 5.0
-FIELD_MM = 360.0
-BODY_MM, WALL_MM, INTERIOR_HU = (250.0, 340.0), 30.0, -500.0
-HU_RANGE = (-1000.0, 1000.0)
-LUNG_WINDOW, SOFT_WINDOW = (-1350.0, 150.0), (-160.0, 240.0)
-OTHER_PATIENTS, SAME_PATIENT = "other patients", "same patient, held-out block"
-
-# Blocks of chest_ct in slices of 2.5 mm. Four slices (10 mm) lie unused between two blocks.
-TRAIN_BLOCKS, VALIDATION_BLOCK, TEST_BLOCK = ((8, 62), (96, 126)), (66, 74), (78, 92)
 
 
 @dataclass(frozen=True)
@@ -71,15 +57,14 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
 
     size = SIZES[profile]
     chest = volumes.chest_ct()
-    training = [z for start, end in TRAIN_BLOCKS for z in range(start, end, size.every)]
-    validation = _spread(*VALIDATION_BLOCK, size.validation_slices)
-    tests = [
-        _scan(chest, _middle(*TEST_BLOCK, size.block_slices), size, SAME_PATIENT, (seed, "block"))
-    ]
+    training = ct_scans.training_slices(size.every)
+    validation = ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
+    block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
+    tests = [_scan(chest, block, size, ct_scans.SAME_PATIENT, (seed, "block"))]
     if dataset == "chest_ct+lung_tumours":
         for patient in volumes.lung_tumours():
-            slices = _middle(*_tumour_range(patient), size.test_slices)
-            scan = _scan(patient, slices, size, OTHER_PATIENTS, (seed, patient.subject))
+            slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
+            scan = _scan(patient, slices, size, ct_scans.OTHER_PATIENTS, (seed, patient.subject))
             tests.append(scan)
         tests = tests[1:] + tests[:1]
     return Splits(
@@ -89,35 +74,18 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     )
 
 
-def _spread(start: int, end: int, count: int) -> list[int]:
-    """`count` slices spread evenly over a block."""
-    return [round(start + (end - 1 - start) * (i + 0.5) / count) for i in range(count)]
-
-
-def _middle(start: int, end: int, count: int) -> list[int]:
-    """`count` adjacent slices in the middle of a block, so that each has neighbours."""
-    first = (start + end - count) // 2
-    return list(range(first, first + count))
-
-
-def _tumour_range(volume: Volume) -> tuple[int, int]:
-    """The slices that show the tumour."""
-    rows = volume.labels["gtv"].any(axis=(1, 2)).nonzero()[0]
-    return int(rows[0]), int(rows[-1]) + 1
-
-
 def _scan(
     volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[int, str]
 ) -> Cases:
     """Both scans of some slices of one patient, as Cases. `neighbours` holds for each case the
     rows of the slices below and above (itself at an end)."""
-    generator = torch.Generator().manual_seed(_number(seed))
-    pixel_mm = FIELD_MM / size.pixels
-    truth, region = _on_grid(volume, slices, size.pixels, pixel_mm)
+    generator = ct_scans.generator("denoising", *seed)
+    pixel_mm = ct_scans.FIELD_MM / size.pixels
+    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     low, normal = (
-        ct.low_dose_sinogram(clean, exposure(clean, arriving), ELECTRONIC_NOISE, generator)
+        ct.low_dose_sinogram(clean, ct_scans.exposure(clean, arriving), ELECTRONIC_NOISE, generator)
         for arriving in (LOW_PHOTONS, NORMAL_PHOTONS)
     )
     count = len(slices)
@@ -148,58 +116,6 @@ def _scan(
     )
 
 
-def exposure(line_integrals: Tensor, arriving: float) -> Tensor:
-    """Automatic exposure control: the photons per ray I₀ to send, (N, 1, 1, 1), so that `arriving`
-    come through where a slice is thickest: I₀ = arriving · exp(p₉₅), p₉₅ the 95th percentile of
-    its rays (N, 1, views, detectors)."""
-    thick = torch.stack([torch.quantile(one, 0.95) for one in line_integrals.flatten(1)])
-    return arriving * thick.exp().view(-1, 1, 1, 1)
-
-
-def _number(seed: tuple[int, str]) -> int:
-    """A generator seed from a run's seed and a word, the same on every machine."""
-    import zlib
-
-    return zlib.crc32(f"denoising/{seed[1]}/{seed[0]}".encode())
-
-
-def _on_grid(
-    volume: Volume, slices: list[int], pixels: int, pixel_mm: float
-) -> tuple[Tensor, Tensor]:
-    """Slices on the common square grid, (n, 1, pixels, pixels) HU, and the scored rectangle
-    (top, left, bottom, right)."""
-    image = torch.from_numpy(volume.image[slices])[:, None]
-    extent = [round(image.shape[i] * volume.spacing_mm[i - 1] / pixel_mm) for i in (2, 3)]
-    height, width = (min(length, pixels) for length in extent)
-    image = F.interpolate(image, size=(height, width), mode="bilinear", antialias=True)
-    image = image.clamp(*HU_RANGE) if volume.unit == "HU" else image
-    top, left = (pixels - height) // 2, (pixels - width) // 2
-    if (height, width) == (pixels, pixels):
-        return image, _body(image)
-    whole = _chest(pixels, pixel_mm).expand(len(slices), 1, -1, -1).clone()
-    whole[..., top : top + height, left : left + width] = image
-    return whole, torch.tensor([top, left, top + height, left + width])
-
-
-def _chest(pixels: int, pixel_mm: float) -> Tensor:
-    """An elliptical chest, (1, 1, pixels, pixels) HU: air, a wall of soft tissue, the interior."""
-    line = (torch.arange(pixels) - (pixels - 1) / 2) * pixel_mm
-
-    def inside(margin: float) -> Tensor:
-        half_height, half_width = (length / 2 - margin for length in BODY_MM)
-        return (line[:, None] / half_height) ** 2 + (line[None] / half_width) ** 2 <= 1
-
-    body = torch.where(inside(0), 0.0, -1000.0)
-    return torch.where(inside(WALL_MM), INTERIOR_HU, body)[None, None]
-
-
-def _body(image: Tensor) -> Tensor:
-    """The rectangle that holds all pixels above -300 HU in any slice."""
-    inside = (image > -300).any(dim=0)[0]
-    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
-    return torch.tensor([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1])
-
-
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
     """Random patches of low and normal dose, turned and mirrored at random."""
     batch = random_patches(
@@ -214,17 +130,11 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 
 def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
     """PSNR, SSIM, RMSE in two windows and the distance of noise textures, per case."""
-    prediction, target = (x.clamp(*HU_RANGE) for x in (prediction, batch["normal_dose"]))
-    region, pixel_mm = batch["region"], float(batch["pixel_mm"][0])
-    data_range = HU_RANGE[1] - HU_RANGE[0]
+    target, region, pixel_mm = batch["normal_dose"], batch["region"], float(batch["pixel_mm"][0])
+    scores = ct_scans.scores(prediction, target, region)
+    prediction, target = (x.clamp(*ct_scans.HU_RANGE) for x in (prediction, target))
     rois = flat_tissue(target, region)
-    return {
-        "psnr": image_metrics.psnr(prediction, target, data_range, region),
-        "ssim": image_metrics.ssim(prediction, target, data_range, region),
-        "rmse_soft": image_metrics.rmse(prediction, target, SOFT_WINDOW, region),
-        "rmse_lung": image_metrics.rmse(prediction, target, LUNG_WINDOW, region),
-        "nps_distance": texture.nps_distance(prediction, target, rois, pixel_mm),
-    }
+    return scores | {"nps_distance": texture.nps_distance(prediction, target, rois, pixel_mm)}
 
 
 def flat_tissue(target: Tensor, region: Tensor) -> Tensor:
@@ -241,25 +151,7 @@ def flat_tissue(target: Tensor, region: Tensor) -> Tensor:
 
 def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
     """The scored region's middle: input, output, truth, and output minus truth."""
-    pixels = prediction.shape[-1]
-    side = min(pixels, round(200 / FIELD_MM * pixels))
-    middle = (batch["region"][:, :2] + batch["region"][:, 2:]) // 2
-    corner = (middle - side // 2).clamp(0, pixels - side)
-    span = torch.arange(side, device=prediction.device)
-    rows, columns = corner[:, :1] + span, corner[:, 1:] + span
-    case = torch.arange(len(prediction), device=prediction.device)[:, None, None]
-
-    def crop(image: Tensor) -> Tensor:
-        return image[case, 0, rows[:, :, None], columns[:, None, :]]
-
-    output, truth = crop(prediction), crop(batch["normal_dose"])
-    window = (-800.0, 400.0)
-    return {
-        "input": Panel(crop(batch["low_dose"]), "grey", window, "HU", shared=True),
-        "output": Panel(output, "grey", window, "HU", shared=False),
-        "truth": Panel(truth, "grey", window, "HU", shared=True),
-        "error": Panel(output - truth, "signed", (-150.0, 150.0), "HU", shared=False),
-    }
+    return ct_scans.pictures(batch["low_dose"], prediction, batch["normal_dose"], batch["region"])
 
 
 TASK = Task(
@@ -267,17 +159,8 @@ TASK = Task(
     title="Denoising of low-dose CT",
     survey="2.1.1",
     headline="psnr",
-    metrics={
-        "psnr": Metric(
-            "dB", "higher", "Peak signal-to-noise ratio over -1000 to 1000 HU (range 2000 HU)."
-        ),
-        "ssim": Metric("", "higher", "Structural similarity over -1000 to 1000 HU, Gaussian 1.5."),
-        "rmse_soft": Metric(
-            "HU", "lower", "Root mean square error inside the soft-tissue window, -160 to 240 HU."
-        ),
-        "rmse_lung": Metric(
-            "HU", "lower", "Root mean square error inside the lung window, -1350 to 150 HU."
-        ),
+    metrics=ct_scans.METRICS
+    | {
         "nps_distance": Metric(
             "dB", "lower", "Distance of noise power spectra in flat soft tissue; 0: same texture."
         ),

@@ -1,7 +1,6 @@
 """The exercises of all lessons, by name; one file per lesson."""
 
-from course_lib.lesson.exercises import denoising, start, super_resolution
+from course_lib.lesson.exercises import denoising, reconstruction_ct, start, super_resolution
 
-EXERCISES = {
-    each.id: each for each in (*start.EXERCISES, *denoising.EXERCISES, *super_resolution.EXERCISES)
-}
+LESSONS = (start, denoising, super_resolution, reconstruction_ct)
+EXERCISES = {each.id: each for lesson in LESSONS for each in lesson.EXERCISES}
