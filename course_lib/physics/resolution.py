@@ -139,7 +139,9 @@ def thick_slices(
 def truncate_kspace(image: Tensor, factor: int) -> Tensor:
     """Keeps the middle 1/factor of k-space along H and W: how MR acquires fewer pixels.
 
-    Sharp edges ring (Gibbs). Real images stay real up to the discarded frequency at −Nyquist.
+    Sharp edges ring (Gibbs). Real images stay real up to the discarded frequency at −Nyquist. As
+    with every discrete Fourier transform, small pixel j lies at pixel factor·j, half a small pixel
+    from the middle of the pixels it stands for: `physics.degradation.kspace` moves it there.
 
     Args:
         image: (N, 1, H, W), real or complex, sides divisible by 2·factor.

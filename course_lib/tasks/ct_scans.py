@@ -119,7 +119,10 @@ def scores(prediction: Tensor, target: Tensor, region: Tensor) -> dict[str, Tens
     data_range = HU_RANGE[1] - HU_RANGE[0]
     return {
         "psnr": image_metrics.psnr(prediction, target, data_range, region),
-        "ssim": image_metrics.ssim(prediction, target, data_range, region),
+        # SSIM compares brightness too, so its zero must be black: air, not water.
+        "ssim": image_metrics.ssim(
+            prediction - HU_RANGE[0], target - HU_RANGE[0], data_range, region
+        ),
         "rmse_soft": image_metrics.rmse(prediction, target, SOFT_WINDOW, region),
         "rmse_lung": image_metrics.rmse(prediction, target, LUNG_WINDOW, region),
     }

@@ -231,7 +231,7 @@ TASK = Task(
     },
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=300, batch=2),
+        "class": Plan(steps=200, batch=2),
         "full": Plan(steps=50_000, batch=8, evaluations=40),
     },
     make=make,
