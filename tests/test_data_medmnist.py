@@ -150,3 +150,17 @@ def test_real_file_that_was_compressed_anew():
     assert loaded.provenance == "unverified"
     assert [len(loaded.images[split]) for split in medmnist.SPLITS] == [546, 78, 156]
     assert loaded.classes == ("malignant", "normal, benign")
+
+
+def test_the_command_refuses_and_offers_the_flag(toy):
+    from click.testing import CliRunner
+
+    from course_lib.cli.data import data
+
+    command = ["medmnist", "toymnist", "--file", str(toy(MD5="0" * 32))]
+    refused = CliRunner().invoke(data, command)
+    assert isinstance(refused.exception, CourseError)
+    assert "--allow-unverified" in str(refused.exception)
+    accepted = CliRunner().invoke(data, [*command, "--allow-unverified"])
+    assert accepted.exit_code == 0 and "unverified file" in accepted.output
+    assert "train  4 x 28 x 28" in accepted.output

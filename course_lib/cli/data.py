@@ -86,3 +86,24 @@ def doctor() -> None:
     click.echo(f"\n{wrong} to repair, see → above." if wrong else "\nWhat is here is intact.")
     if wrong:
         raise SystemExit(1)
+
+
+@data.command("medmnist")
+@click.argument("name")
+@click.option("--size", default=28, show_default=True, help="Pixels a side.")
+@click.option("--file", "path", type=click.Path(), help="A local npz, or the folder that holds it.")
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Accept a file whose MD5 is not the published one; results then say 'unverified'.",
+)
+def medmnist_(name: str, size: int, path: str | None, allow_unverified: bool) -> None:
+    """Load and check a MedMNIST data set, for example breastmnist: download it, or take --file."""
+    from course_lib.data import medmnist
+
+    found = medmnist.load(name, size, path, allow_unverified)
+    click.echo(f"{found.name}, {found.size} pixels a side: {found.provenance} file {found.file}")
+    click.echo(f"licence {found.licence}; MD5 {found.md5}; {found.task}")
+    click.echo(f"classes: {'; '.join(found.classes)}")
+    for split, images in found.images.items():
+        click.echo(f"{split:6} {' x '.join(map(str, images.shape))}")
