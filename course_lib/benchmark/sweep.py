@@ -89,7 +89,7 @@ def _run_notebook(job: Job, folder: Path) -> dict[str, str] | None:
             result,
             parameters=parameters,
             progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except PapermillExecutionError as error:
         plain = re.compile(r"\x1b\[[0-9;]*m")

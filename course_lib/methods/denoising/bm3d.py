@@ -29,13 +29,13 @@ class BM3D(Classical):
     scored `region`, only that rectangle and a margin are filtered: it takes seconds per slice.
     """
 
-    sigma_hu: float = 65.0
+    sigma_hu: float = 80.0
     spectrum: str = "ramp"
     grid: ClassVar = (
-        {"sigma_hu": 60.0, "spectrum": "white"},
-        {"sigma_hu": 45.0, "spectrum": "ramp"},
-        {"sigma_hu": 65.0, "spectrum": "ramp"},
-        {"sigma_hu": 95.0, "spectrum": "ramp"},
+        {"sigma_hu": 80.0, "spectrum": "white"},
+        {"sigma_hu": 80.0, "spectrum": "ramp"},
+        {"sigma_hu": 110.0, "spectrum": "ramp"},
+        {"sigma_hu": 150.0, "spectrum": "ramp"},
     )
 
     def predict(self, batch: Batch) -> Tensor:
