@@ -16,9 +16,9 @@ is EfficientNet-Lite0 with ImageNet weights instead of VGG-19, whose weights nee
 maps are standardised, so the paper's weights (a = 1, p = 0.1) do not carry over: a and p were
 chosen on validation, as was the layer of φ (a quarter of the resolution; VGG's is a sixteenth).
 In a few hundred steps instead of the paper's tens of thousands, a critic only disturbs a generator
-that cannot draw anatomy yet: the first half of the training leaves it out (the features alone; no
-pixel loss there either). The survey calls the critic loss WGAN; paper and code use the gradient
-penalty.
+that cannot draw anatomy yet: it joins for the last quarter of the training (before, the features
+alone; no pixel loss there either). The survey calls the critic loss WGAN; paper and code use the
+gradient penalty.
 
 Yang et al. 2018, IEEE TMI 37(6):1348-1357, doi 10.1109/TMI.2018.2827462.
 """
@@ -79,7 +79,7 @@ class WGANVGG(Method):
         super().__init__()
         self.adversarial, self.perceptual, self.pixel = adversarial, perceptual, pixel
         if adversarial and (perceptual or pixel):
-            self.stages = (Stage("anatomy"), Stage("adversarial"))
+            self.stages = (Stage("anatomy", 3), Stage("adversarial", 1))
         self.generator = generator()
         self.critic = critic() if adversarial else None
         self.features = PerceptualLoss(efficientnet_lite0(), group=2) if perceptual else None
