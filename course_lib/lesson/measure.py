@@ -53,6 +53,7 @@ def measure(lesson: Lesson, profile: str = "class") -> dict:
                 parameters={name: value for name, value in values.items() if name in names},
                 cwd=lesson.root,
                 progress_bar=False,
+                extra_arguments=["--log-level=CRITICAL"],  # no word on its transport
             )
         except papermill.PapermillExecutionError as error:
             raise CourseError(
