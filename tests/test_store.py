@@ -58,12 +58,15 @@ def test_an_interrupted_write_leaves_nothing_and_harms_nothing(tmp_path):
 
 def test_leftovers_of_dead_processes_are_cleared_and_live_ones_stay(tmp_path):
     store = Store(tmp_path)
-    dead = os.spawnlp(os.P_NOWAIT, "true", "true")
+    dead, zombie = (os.spawnlp(os.P_NOWAIT, "true", "true") for _ in range(2))
     os.waitpid(dead, 0)
+    os.waitid(os.P_PID, zombie, os.WEXITED | os.WNOWAIT)  # ended, and left unburied
     (tmp_path / f".partial-{dead}-00").mkdir()
+    (tmp_path / f".partial-{zombie}-00").mkdir()
     (tmp_path / f".partial-{os.getpid()}-00").mkdir()
     store.clear()
     assert [path.name for path in tmp_path.iterdir()] == [f".partial-{os.getpid()}-00"]
+    os.waitpid(zombie, 0)
 
 
 def test_damage_is_said_with_the_next_step(tmp_path):

@@ -111,6 +111,10 @@ def _finite(value: Any) -> Any:
 
 
 def _alive(process: int) -> bool:
+    """Whether a process still works; one that was killed but not yet buried does not."""
     import psutil
 
-    return psutil.pid_exists(process)
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
