@@ -38,7 +38,7 @@ def predict(method: Method | Classical, cases: Cases, batch: int = 4) -> Any:
     """The method's answers for all cases, in batches of whole cases, without gradients."""
     if isinstance(method, Method):
         method.eval()
-    with torch.inference_mode(), devices.memory_advice():
+    with torch.no_grad(), devices.memory_advice():
         parts = [
             method.predict(cases.batch(slice(start, start + batch)))
             for start in range(0, len(cases), batch)

@@ -23,7 +23,7 @@
 from course_lib import device
 from course_lib.data import volumes
 from course_lib.lesson import exercise, show
-from course_lib.lesson.widgets import slice_explorer
+from course_lib.lesson.widgets.slices import slice_explorer
 
 print(device.describe())
 

@@ -173,12 +173,12 @@ def test_the_time_left_follows_what_is_known():
 
 
 def test_without_a_data_set_another_is_taken():
-    from course_lib.cli.bench import dataset_without
+    from course_lib.cli.bench import default_dataset
 
-    assert dataset_without("denoising", ()) == "chest_ct+lung_tumours"
-    assert dataset_without("denoising", ("lung_tumours",)) == "chest_ct"
+    assert default_dataset("denoising", "median") == "chest_ct+lung_tumours"
+    assert default_dataset("denoising", "median", ("lung_tumours",)) == "chest_ct"
     with pytest.raises(CourseError, match="no data set without chest_ct"):
-        dataset_without("denoising", ("chest_ct",))
+        default_dataset("denoising", "median", ("chest_ct",))
 
 
 def test_an_empty_store_says_what_to_do(tmp_path):

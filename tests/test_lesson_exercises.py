@@ -8,10 +8,10 @@ import time
 import pytest
 
 from course_lib.errors import CourseError
-from course_lib.lesson.exercise import Exercise, exercise, expect
-from course_lib.lesson.exercises import EXERCISES
+from course_lib.lesson.exercise import Exercise, all_exercises, exercise, expect
 from course_lib.lesson.limits import OutOfTime, limited
 
+EXERCISES = all_exercises()
 WRONG = [(each, *pair) for each in EXERCISES.values() for pair in each.wrong]
 EACH = pytest.mark.parametrize("each", EXERCISES.values(), ids=EXERCISES)
 

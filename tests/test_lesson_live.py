@@ -10,14 +10,14 @@ from course_lib.benchmark.downloads import compact
 from course_lib.benchmark.leaderboard import sections
 from course_lib.benchmark.store import write_json
 from course_lib.errors import CourseError
-from course_lib.lesson import dataset_here, quiz, show
+from course_lib.lesson import dataset_here, questions, quiz, show
 from course_lib.lesson.picture import Table
-from course_lib.lesson.questions import QUESTIONS
 from course_lib.lesson.quiz import Option, Question, Quiz
-from course_lib.lesson.widgets import dose_explorer, slice_explorer
-from course_lib.lesson.widgets.dose import DoseScan
+from course_lib.lesson.shelf import names
+from course_lib.lesson.widgets.dose import DoseScan, dose_explorer
+from course_lib.lesson.widgets.slices import slice_explorer
 
-ALL = [question for questions in QUESTIONS.values() for question in questions]
+ALL = [q for name in names(questions) for q in quiz(name).questions]
 
 
 @pytest.mark.parametrize("question", ALL, ids=[question.text[:40] for question in ALL])
@@ -56,7 +56,7 @@ def test_quiz_reads_as_widget_page_and_text():
     bundle = quiz("denoising")._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/html"].count("<details>") == sum(
-        len(question.options) for question in QUESTIONS["denoising"]
+        len(question.options) for question in quiz("denoising").questions
     )
     assert "right" not in bundle["text/plain"].splitlines()[1].lower()
     with pytest.raises(CourseError, match="denoising"):

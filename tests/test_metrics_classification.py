@@ -143,3 +143,28 @@ def test_absent_classes_and_nan(four_classes):
 def test_bad_input_is_explained(call, four_classes):
     with pytest.raises(CourseError):
         call(*four_classes)
+
+
+def test_shares_of_cases_average_to_the_value_of_the_set(four_classes):
+    p, t = four_classes
+    weighted = reference.roc_auc_score(
+        t, p.double() / p.double().sum(1, keepdim=True), multi_class="ovr", average="weighted"
+    )
+    assert metrics.auc_per_case(p, t).mean().item() == pytest.approx(weighted, abs=1e-5)
+    two, truth = torch.stack([1 - p[:, 0], p[:, 0]], 1), (t == 0).long()
+    rounded = (two * 10).round() / 10  # with ties
+    assert metrics.auc_per_case(rounded, truth).mean() == pytest.approx(
+        metrics.auc(rounded[:, 1], truth).item(), abs=1e-6
+    )
+    assert metrics.balanced_per_case(p, t).mean() == pytest.approx(
+        metrics.balanced_accuracy(p.argmax(1), t, 4).item(), abs=1e-6
+    )
+    assert metrics.calibration_per_case(p, t).mean() == pytest.approx(
+        metrics.calibration_error(p, t).item(), abs=1e-6
+    )
+
+
+def test_a_set_of_one_class_has_no_ranks():
+    p, t = torch.tensor([[0.2, 0.8], [0.6, 0.4]]), torch.tensor([1, 1])
+    assert metrics.auc_per_case(p, t).isnan().all()
+    assert metrics.balanced_per_case(p, t).tolist() == [1.0, 0.0]

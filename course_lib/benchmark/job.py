@@ -53,6 +53,11 @@ class Job:
                 raise CourseError(
                     f"{self.task} has no {word} {value!r}; it has: {', '.join(known)}."
                 )
+        if not entry.fits(self.dataset):
+            raise CourseError(
+                f"{entry.name} answers another question than {self.dataset!r} asks; "
+                f"its data sets are: {', '.join(entry.datasets)}."
+            )
 
     def sources(self) -> list[dict[str, str]]:
         """The registry's data sets behind this job, with hash and licence."""
@@ -141,7 +146,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
     scores = {
         name: values.tolist() for name, values in task.score(prediction, test.tensors).items()
     }
-    with torch.inference_mode():
+    with torch.no_grad():
         panels = task.pictures(prediction, test.tensors)
     wall = {"data": data_s, "fit": history.seconds, "predict": predict_s}
     wall["total"] = time.perf_counter() - begin

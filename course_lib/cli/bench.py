@@ -63,7 +63,7 @@ def methods(task_id: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("task")
 @click.argument("method")
-@click.option("--dataset", help="Data set; by default the task's first one.")
+@click.option("--dataset", help="Data set; by default the first one that fits.")
 @PROFILE
 @click.option("--seed", default=0, show_default=True, help="Noise, first weights, batches.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Method option.")
@@ -82,7 +82,7 @@ def run(
     from course_lib.benchmark.job import Job
     from course_lib.benchmark.store import Store
 
-    dataset = dataset or next(iter(catalogue.task(task).sources))
+    dataset = dataset or default_dataset(task, method)
     job = Job(task, method, dataset, profile, seed, _options(options))
     job.check()
     shelf = Store(store)
@@ -120,7 +120,7 @@ def _print_scores(record: dict) -> None:
 @click.command()
 @click.option("--task", "task_ids", multiple=True, help="Only this task (repeatable).")
 @click.option("--method", "method_ids", multiple=True, help="Only this method (repeatable).")
-@click.option("--dataset", help="Data set; by default each task's first one.")
+@click.option("--dataset", help="Data set; by default the first that fits each method.")
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
 @PROFILE
 @click.option("--seeds", default=3, show_default=True, help="How many seeds, from 0.")
@@ -151,8 +151,10 @@ def bench(
         for wanted in method_ids:
             catalogue.entry(wanted)
         chosen = [e for e in known if not method_ids or e.id in method_ids]
-        data = dataset or dataset_without(name, without)
-        jobs += [Job(name, e.id, data, profile, s) for s in range(seeds) for e in chosen]
+        if dataset:
+            chosen = [e for e in chosen if e.fits(dataset)]
+        data = {e.id: dataset or default_dataset(name, e.id, without) for e in chosen}
+        jobs += [Job(name, e.id, data[e.id], profile, s) for s in range(seeds) for e in chosen]
     for job in jobs:
         job.check()
     begin = time.perf_counter()
@@ -186,8 +188,9 @@ def default_workers() -> int:
     return min(4, os.cpu_count() or 1) if device.choose().type == "cpu" else 1
 
 
-def dataset_without(task: str, without: tuple[str, ...]) -> str:
-    """The task's first data set that needs none of the named registry data sets.
+def default_dataset(task: str, method: str, without: tuple[str, ...] = ()) -> str:
+    """The task's first data set that the method answers and that needs none of the registry data
+    sets named in `without`.
 
     Raises CourseError when there is none, or a name is unknown.
     """
@@ -195,10 +198,12 @@ def dataset_without(task: str, without: tuple[str, ...]) -> str:
 
     for name in without:
         registry.get(name)
+    entry = catalogue.entry(method)
     for dataset, sources in catalogue.task(task).sources.items():
-        if not set(sources) & set(without):
+        if entry.fits(dataset) and not set(sources) & set(without):
             return dataset
-    raise CourseError(f"{task} has no data set without {', '.join(without)}.")
+    lacking = f" without {', '.join(without)}" if without else ""
+    raise CourseError(f"{task} has no data set for {entry.name}{lacking}.")
 
 
 @click.command()

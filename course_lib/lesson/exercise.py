@@ -10,6 +10,7 @@ from typing import Any, Literal
 from course_lib.errors import CourseError
 from course_lib.lesson.limits import OutOfTime, limited
 from course_lib.lesson.message import Message
+from course_lib.lesson.shelf import load, names
 
 SECONDS, MEGABYTES = 10.0, 2048.0
 
@@ -110,15 +111,24 @@ class Exercise:
         Message("hint", "One way to write it; yours may look different.", code).show()
 
 
+def all_exercises() -> dict[str, Exercise]:
+    """Every exercise of every lesson, by its id."""
+    from course_lib.lesson import exercises
+
+    files = (load(exercises, lesson) for lesson in names(exercises))
+    return {each.id: each for file in files for each in file.EXERCISES}
+
+
 def exercise(name: str) -> Exercise:
     """The exercise called `name`, such as 'denoising.noisy_scan'; CourseError if there is none."""
-    from course_lib.lesson.exercises import EXERCISES
+    from course_lib.lesson import exercises
 
-    if name not in EXERCISES:
-        raise CourseError(
-            f"There is no exercise '{name}'. There are: {', '.join(sorted(EXERCISES))}."
-        )
-    return EXERCISES[name]
+    file = load(exercises, name.partition(".")[0])
+    for each in file.EXERCISES if file else ():
+        if each.id == name:
+            return each
+    known = ", ".join(sorted(all_exercises()))
+    raise CourseError(f"There is no exercise '{name}'. There are: {known}.")
 
 
 def is_open(candidate: Any) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from course_lib.errors import CourseError
+from course_lib.lesson.shelf import load, names
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,10 @@ class Quiz:
 
 def quiz(name: str) -> Quiz:
     """The quiz of a lesson; CourseError if there is none."""
-    from course_lib.lesson.questions import QUESTIONS
+    from course_lib.lesson import questions
 
-    if name not in QUESTIONS:
-        raise CourseError(f"There is no quiz '{name}'. There are: {', '.join(sorted(QUESTIONS))}.")
-    return Quiz(QUESTIONS[name])
+    file = load(questions, name)
+    if file is None:
+        known = ", ".join(names(questions))
+        raise CourseError(f"There is no quiz '{name}'. There are: {known}.")
+    return Quiz(file.QUESTIONS)

@@ -2,7 +2,8 @@
 
 `probabilities` are (N, C), rows summing to one; `labels` are (N,) whole numbers. `correct` and
 `brier` give one value per case; the others judge a whole set at once, because ranks and recalls
-exist only there: bootstrap them over subjects.
+exist only there. Each of those also comes as `…_per_case`: shares (N,) whose mean is the set's
+value, so that a table of cases can be kept, and resampled, by subject.
 
 A class without a case has no recall and no curve: NaN for it, and it is left out of averages. A
 NaN probability gives NaN.
@@ -112,6 +113,55 @@ def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> 
     gap = torch.zeros(bins, dtype=torch.float64)
     gap.index_add_(0, index, hit - confidence)
     return (gap.abs().sum() / len(hit)).to(probabilities.dtype)
+
+
+def auc_per_case(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Each case's share of the area under the ROC curve, (N,); their mean is an AUC.
+
+    A case's share is how many of the cases of other classes it is told from: the part of them to
+    which the probability of its own class is lower than to itself, ties counting half (for a
+    positive, its placement value). With two classes the mean is exactly `auc`; with more, it is
+    one against the rest, each class weighing as many cases as it has.
+
+    Args:
+        probabilities: (N, C).
+        labels: (N,).
+
+    Returns:
+        (N,) in [0, 1]; NaN where no other class is present or a probability is NaN.
+
+    Source: DeLong et al. 1988, doi 10.2307/2531595.
+    """
+    _check(probabilities, labels)
+    labels = labels.long()
+    own = probabilities.gather(1, labels[:, None])
+    others = probabilities[:, labels].T  # row: a case; column: others' probability of its class
+    different = labels[:, None] != labels[None, :]
+    wins = (others < own).float() + 0.5 * (others == own).float()
+    share = (wins * different).sum(1) / different.sum(1)
+    return share.masked_fill(probabilities.isnan().any(1), torch.nan)
+
+
+def balanced_per_case(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Each case's share of the balanced accuracy, (N,); their mean is `balanced_accuracy`.
+
+    A hit counts N / (classes present · cases of its class), a miss 0.
+    """
+    hit = correct(probabilities, labels)
+    count = torch.bincount(labels.long(), minlength=probabilities.shape[1])
+    return hit * len(labels) / ((count > 0).sum() * count[labels.long()])
+
+
+def calibration_per_case(probabilities: Tensor, labels: Tensor, bins: int = 15) -> Tensor:
+    """Each case's share of the expected calibration error, (N,); their mean is its value.
+
+    Confidence minus hit, signed such that the bin's mean gap is positive. Shares of single cases
+    may be negative: within a bin, errors to both sides cancel.
+    """
+    gap = probabilities.max(1).values - correct(probabilities, labels)
+    index = (probabilities.max(1).values * bins).ceil().long().clamp(1, bins) - 1
+    total = torch.zeros(bins, dtype=gap.dtype, device=gap.device).index_add_(0, index, gap)
+    return gap * total.sign()[index]
 
 
 def _check(probabilities: Tensor, labels: Tensor) -> None:

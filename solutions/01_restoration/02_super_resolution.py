@@ -42,7 +42,7 @@ import torch
 
 from course_lib import catalogue, device
 from course_lib.lesson import exercise, quiz
-from course_lib.lesson.widgets import detail_explorer
+from course_lib.lesson.widgets.detail import detail_explorer
 from course_lib.physics.resolution import gaussian
 
 print(device.describe())
