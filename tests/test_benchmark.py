@@ -177,7 +177,7 @@ def test_without_a_data_set_another_is_taken():
 
     assert default_dataset("denoising", "median") == "chest_ct+lung_tumours"
     assert default_dataset("denoising", "median", ("lung_tumours",)) == "chest_ct"
-    with pytest.raises(CourseError, match="no data set without chest_ct"):
+    with pytest.raises(CourseError, match="no data set for median filter without chest_ct"):
         default_dataset("denoising", "median", ("chest_ct",))
 
 
@@ -195,3 +195,16 @@ def test_run_then_report(tmp_path):
     assert "done:" in result.output and "cached:" in invoke(*job, "--store", runs).output
     result = invoke("report", "--store", runs, "--profile", "smoke", "--out", str(out))
     assert result.exit_code == 0 and Path(out / "index.html").is_file()
+
+
+def test_a_method_is_not_asked_what_it_cannot_answer(monkeypatch):
+    from dataclasses import replace
+
+    from course_lib import catalogue
+    from course_lib.cli.bench import default_dataset
+
+    picky = replace(catalogue.entry("median"), datasets=("chest_ct",))
+    monkeypatch.setattr(catalogue, "entry", lambda name: picky)
+    assert default_dataset("denoising", "median") == "chest_ct"
+    with pytest.raises(CourseError, match=r"another question.*chest_ct"):
+        Job("denoising", "median", "chest_ct+lung_tumours", "smoke", 0).check()
