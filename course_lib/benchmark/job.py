@@ -17,6 +17,7 @@ from typing import Any
 from course_lib import __version__, catalogue
 from course_lib.benchmark.identity import code_hash, lesson_hash, sources
 from course_lib.benchmark.store import Record, Store, write_json
+from course_lib.data import own
 from course_lib.errors import CourseError
 
 VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
@@ -49,7 +50,7 @@ class Job:
             ("data set", self.dataset, task.sources),
             ("profile", self.profile, task.plans),
         ):
-            if value not in known:
+            if value not in known and not (value is self.dataset and own.is_own(value)):
                 raise CourseError(
                     f"{self.task} has no {word} {value!r}; it has: {', '.join(known)}."
                 )
@@ -62,7 +63,14 @@ class Job:
     def sources(self) -> list[dict[str, str]]:
         """The registry's data sets behind this job, with hash and licence."""
         task, entry = catalogue.task(self.task), catalogue.entry(self.method)
-        return sources((*task.sources[self.dataset], *entry.data))
+        if not own.is_own(self.dataset):
+            return sources((*task.sources[self.dataset], *entry.data))
+        theirs = {
+            "name": self.dataset,
+            "sha256": own.fingerprint(self.dataset),
+            "licence": "the user's own data",
+        }
+        return [theirs, *sources((*task.needs, *entry.data))]
 
     def key(self) -> str:
         """SHA-256 of everything that decides the result."""
@@ -127,7 +135,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
 
     started, begin = datetime.now(UTC), time.perf_counter()
     task, device = catalogue.task(job.task), devices.choose()
-    splits = task.make(job.dataset, job.profile, job.seed)
+    splits = task.splits(job.dataset, job.profile, job.seed)
     train, validation, test = (
         part.to(device) for part in (splits.train, splits.validation, splits.test)
     )

@@ -18,6 +18,15 @@ PROFILE = click.option(
     show_default=True,
     help="smoke: seconds; class: about a minute per method on two cores; full: one GPU.",
 )
+DATASET = click.option(
+    "--dataset",
+    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE.",
+)
+ALLOW_UNVERIFIED = click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Take a MedMNIST file of your own though its checksum is not the published one.",
+)
 
 
 @click.command()
@@ -63,7 +72,8 @@ def methods(task_id: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("task")
 @click.argument("method")
-@click.option("--dataset", help="Data set; by default the first one that fits.")
+@DATASET
+@ALLOW_UNVERIFIED
 @PROFILE
 @click.option("--seed", default=0, show_default=True, help="Noise, first weights, batches.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Method option.")
@@ -72,6 +82,7 @@ def run(
     task: str,
     method: str,
     dataset: str | None,
+    allow_unverified: bool,
     profile: str,
     seed: int,
     options: tuple[str, ...],
@@ -82,7 +93,7 @@ def run(
     from course_lib.benchmark.job import Job
     from course_lib.benchmark.store import Store
 
-    dataset = dataset or default_dataset(task, method)
+    dataset = _located(dataset, allow_unverified) or default_dataset(task, method)
     job = Job(task, method, dataset, profile, seed, _options(options))
     job.check()
     shelf = Store(store)
@@ -94,6 +105,16 @@ def run(
         )
     _print_scores(shelf.read(outcome.key))
     click.echo(f"{outcome.status}: {shelf.place(outcome.key)}")
+
+
+def _located(dataset: str | None, allow_unverified: bool) -> str | None:
+    """A path of the user's made absolute, since jobs run in folders of their own."""
+    from course_lib.data import own
+
+    if dataset is None or not own.is_own(dataset):
+        return dataset
+    word = own.UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
+    return f"{word}{own.location(dataset).resolve()}"
 
 
 def _options(pairs: tuple[str, ...]) -> dict:
@@ -120,7 +141,8 @@ def _print_scores(record: dict) -> None:
 @click.command()
 @click.option("--task", "task_ids", multiple=True, help="Only this task (repeatable).")
 @click.option("--method", "method_ids", multiple=True, help="Only this method (repeatable).")
-@click.option("--dataset", help="Data set; by default the first that fits each method.")
+@DATASET
+@ALLOW_UNVERIFIED
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
 @PROFILE
 @click.option("--seeds", default=3, show_default=True, help="How many seeds, from 0.")
@@ -133,6 +155,7 @@ def bench(
     task_ids: tuple[str, ...],
     method_ids: tuple[str, ...],
     dataset: str | None,
+    allow_unverified: bool,
     without: tuple[str, ...],
     profile: str,
     seeds: int,
@@ -145,7 +168,7 @@ def bench(
     from course_lib.benchmark.job import Job
     from course_lib.benchmark.store import Store
 
-    jobs = []
+    jobs, dataset = [], _located(dataset, allow_unverified)
     for name in task_ids or catalogue.TASKS:
         known = catalogue.methods(catalogue.task(name).id)
         for wanted in method_ids:

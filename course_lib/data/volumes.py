@@ -41,8 +41,8 @@ def chest_ct() -> Volume:
     outside the scanner's circle the file holds -2048, which is no attenuation. Organ numbers are
     explained by `organ_names`; they were probably drawn by a model (TotalSegmentator), not by hand.
     """
-    image, spacing, origin = _nifti(fetch.path("chest_ct", "cxr.nii.gz"), np.float32)
-    organs, _, _ = _nifti(fetch.path("chest_ct", "mask.nii.gz"), np.uint8)
+    image, spacing, origin = nifti(fetch.path("chest_ct", "cxr.nii.gz"), np.float32)
+    organs, _, _ = nifti(fetch.path("chest_ct", "mask.nii.gz"), np.uint8)
     np.clip(image, *HU_RANGE, out=image)
     return Volume(image, spacing, "LIDC-IDRI-0001", "HU", origin, {"organs": organs})
 
@@ -72,7 +72,7 @@ def brain_mni() -> Volume:
 
     def part(name: str) -> tuple:
         file = f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz"
-        return _nifti(fetch.path("brain_mni", file), np.float32)
+        return nifti(fetch.path("brain_mni", file), np.float32)
 
     image, spacing, origin = part("t1")
     labels = {name: part(name)[0] / np.float32(255) for name in ("gm", "wm")}
@@ -88,7 +88,7 @@ def brain_donors() -> list[Volume]:
     volumes = []
     for donor in DONORS:
         file = fetch.path("brain_donors", f"native_dk/{donor}/atlas-desikankilliany.nii.gz")
-        labels, spacing, origin = _nifti(file, np.int16)
+        labels, spacing, origin = nifti(file, np.int16)
         volumes.append(
             Volume(
                 labels.astype(np.float32),
@@ -114,7 +114,7 @@ def hippocampus_t1t2() -> list[Volume]:
 
         def part(contrast: str, side: str = side) -> tuple:
             name = f"{contrast}_300umCoronalOblique_hemi-{side}.nii.gz"
-            return _nifti(fetch.path("hippocampus_t1t2", name), np.float32)
+            return nifti(fetch.path("hippocampus_t1t2", name), np.float32)
 
         image, spacing, origin = part("T1w")
         volumes.append(
@@ -150,12 +150,15 @@ def fill_polygon(shape: tuple[int, int], corners: np.ndarray) -> np.ndarray:
     return polygon2mask(shape, corners)
 
 
-def _nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
-    """Array (z, y, x) in LPS order, spacing and origin (z, y, x) in LPS millimetres."""
+def nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
+    """Array (z, y, x) in LPS order, spacing and origin (z, y, x) in LPS millimetres. Of a file with
+    several volumes, the first."""
     import nibabel
     from nibabel import orientations
 
     stored = nibabel.load(file)
+    if stored.ndim == 4:
+        stored = stored.slicer[..., 0]
     values = (
         stored.get_fdata(dtype=np.float32)  # never in float64: a chest CT would need 280 MB
         if kind is np.float32

@@ -1,4 +1,9 @@
-"""What a task is: cases with known truth, a way to draw training batches, and scores."""
+"""What a task is: cases with known truth, a way to draw training batches, and scores.
+
+Scores are kept per case, because intervals need them. A score that exists only for a whole set (an
+area under a curve, a calibration error) is given as each case's share, such that the mean over all
+cases is the set's score: see `metrics.classification.auc_per_case`.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +13,8 @@ import torch
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases
+from course_lib.data import own as own_data
+from course_lib.errors import CourseError
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ class Task:
         score: (prediction, batch) → metric → (N,) values.
         pictures: (prediction, batch) → panel name → Panel.
         lesson: the chapter's notebook that runs this task's jobs, without suffix.
+        own: (the user's data, profile, seed) → Splits; raises CourseError for what does not fit.
+        needs: registry names that `own` needs besides the user's data.
     """
 
     id: str
@@ -83,3 +92,16 @@ class Task:
     score: Callable[[Any, Batch], dict[str, Tensor]]
     pictures: Callable[[Any, Batch], dict[str, Panel]]
     lesson: str
+    own: Callable[[own_data.OwnData, str, int], Splits] | None = None
+    needs: tuple[str, ...] = ()
+
+    def splits(self, dataset: str, profile: str, seed: int) -> Splits:
+        """The cases of a data set of this task, or of the user's own (`path:…`), on the processor.
+
+        Raises CourseError when the task cannot use what lies at the path.
+        """
+        if not own_data.is_own(dataset):
+            return self.make(dataset, profile, seed)
+        if self.own is None:
+            raise CourseError(f"{self.title} has no way yet to use data of your own ({dataset}).")
+        return self.own(own_data.read(dataset), profile, seed)

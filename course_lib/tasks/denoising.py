@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, join, random_patches
+from course_lib.data import own
 from course_lib.data.volumes import Volume
 from course_lib.metrics import texture
 from course_lib.physics import ct
@@ -71,6 +72,25 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
         train=_scan(chest, training, size, "training", (seed, "training")),
         validation=_scan(chest, validation, size, "validation", (seed, "validation")),
         test=join(tests),
+    )
+
+
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The same scans of the user's CT volumes (`Scans` in HU), split by subject."""
+    size = SIZES[profile]
+    chosen = ct_scans.own_slices(
+        data, "denoising", size.every, size.validation_slices, size.test_slices
+    )
+
+    def scanned(part: str, group: str) -> Cases:
+        return join(
+            [_scan(v, slices, size, group, (seed, v.subject)) for v, slices in chosen[part]]
+        )
+
+    return Splits(
+        train=scanned("train", "training"),
+        validation=scanned("validation", "validation"),
+        test=scanned("test", ct_scans.OTHER_PATIENTS),
     )
 
 
@@ -175,6 +195,7 @@ TASK = Task(
         "full": Plan(steps=40_000, batch=32, evaluations=40),
     },
     make=make,
+    own=own_cases,
     sample=sample,
     score=score,
     pictures=pictures,

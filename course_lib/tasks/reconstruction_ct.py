@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, join, random_index
+from course_lib.data import own
 from course_lib.data.volumes import Volume
 from course_lib.parts.hounsfield import relative_attenuation
 from course_lib.parts.scanner import scanner
@@ -74,36 +75,66 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
 
     size, (patients, acquisition) = SIZES[profile], dataset.split("/")
     chest = volumes.chest_ct()
-
-    def part(volume: Volume, slices: list[int], group: str, word: str, copies: int = 1) -> Cases:
-        generator = ct_scans.generator("reconstruction_ct", seed, word)
-        fine, fine_mm = 2 * size.pixels, ct_scans.FIELD_MM / size.pixels / 2
-        truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm)
-        further = [_copy(truth, fine_mm, k % 2 == 1, generator) for k in range(1, copies)]
-        names = [f"{volume.subject}/z{z:03d}" for z in slices]
-        return _scan(
-            torch.cat([truth, *further]),
-            region,
-            ACQUISITIONS[acquisition],
-            generator,
-            case=names + [f"{name}/copy{k}" for k in range(1, copies) for name in names],
-            subject=volume.subject,
-            group=group,
-        )
-
+    how = (size, ACQUISITIONS[acquisition], seed)
     block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
-    tests = [part(chest, block, ct_scans.SAME_PATIENT, "block")]
+    tests = [_part(chest, block, ct_scans.SAME_PATIENT, "block", *how)]
     if "lung_tumours" in patients:
         for patient in volumes.lung_tumours():
             slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
-            tests.append(part(patient, slices, ct_scans.OTHER_PATIENTS, patient.subject))
+            tests.append(_part(patient, slices, ct_scans.OTHER_PATIENTS, patient.subject, *how))
         tests = tests[1:] + tests[:1]
     training = ct_scans.training_slices(size.every)
     validation = ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
     return Splits(
-        train=part(chest, training, "training", "training", size.copies),
-        validation=part(chest, validation, "validation", "validation"),
+        train=_part(chest, training, "training", "training", *how, size.copies),
+        validation=_part(chest, validation, "validation", "validation", *how),
         test=join(tests),
+    )
+
+
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The scan with 30 views of the user's CT volumes (`Scans` in HU), split by subject."""
+    size = SIZES[profile]
+    chosen = ct_scans.own_slices(
+        data, "reconstruction_ct", size.every, size.validation_slices, size.test_slices
+    )
+    how = (size, ACQUISITIONS["30_views"], seed)
+
+    def part(name: str, group: str, copies: int = 1) -> Cases:
+        scans = [_part(v, rows, group, v.subject, *how, copies) for v, rows in chosen[name]]
+        return join(scans)
+
+    return Splits(
+        train=part("train", "training", size.copies),
+        validation=part("validation", "validation"),
+        test=part("test", ct_scans.OTHER_PATIENTS),
+    )
+
+
+def _part(
+    volume: Volume,
+    slices: list[int],
+    group: str,
+    word: str,
+    size: Size,
+    views: slice,
+    seed: int,
+    copies: int = 1,
+) -> Cases:
+    """Some slices of one patient, and if `copies` > 1 changed copies of them, scanned."""
+    generator = ct_scans.generator("reconstruction_ct", seed, word)
+    fine, fine_mm = 2 * size.pixels, ct_scans.FIELD_MM / size.pixels / 2
+    truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm)
+    further = [_copy(truth, fine_mm, k % 2 == 1, generator) for k in range(1, copies)]
+    names = [f"{volume.subject}/z{z:03d}" for z in slices]
+    return _scan(
+        torch.cat([truth, *further]),
+        region,
+        views,
+        generator,
+        case=names + [f"{name}/copy{k}" for k in range(1, copies) for name in names],
+        subject=volume.subject,
+        group=group,
     )
 
 
@@ -235,6 +266,7 @@ TASK = Task(
         "full": Plan(steps=50_000, batch=8, evaluations=40),
     },
     make=make,
+    own=own_cases,
     sample=sample,
     score=score,
     pictures=pictures,

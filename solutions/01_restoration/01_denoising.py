@@ -48,7 +48,7 @@ from course_lib.tasks.denoising import LOW_PHOTONS, NORMAL_PHOTONS
 
 print(device.describe())
 denoising = catalogue.task(task)
-splits = denoising.make(dataset, profile, seed)
+splits = denoising.splits(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
 pixel_mm = float(case["pixel_mm"][0])
 

@@ -47,7 +47,7 @@ from course_lib.physics.resolution import gaussian
 
 print(device.describe())
 super_resolution = catalogue.task(task)
-splits = super_resolution.make(dataset, profile, seed)
+splits = super_resolution.splits(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
 pixel_mm = float(splits.validation.spacing_mm[0, 2])
 truth, coarse = (
@@ -265,7 +265,7 @@ show.outputs({"cubic spline": interpolated, record["job"]["method"]: record}, st
 
 # %% tags=["lesson"]
 patients = dataset.partition("/")[0]
-known = super_resolution.make(f"{patients}/bicubic_x3", profile, seed)
+known = super_resolution.splits(f"{patients}/bicubic_x3", profile, seed)
 with device.seeded(seed):
     trained = catalogue.build("csn")
 history = fit(trained, super_resolution, known, profile=profile, seed=seed, progress=False)
@@ -274,7 +274,7 @@ print(f"{history.steps} steps on bicubic_x3 in {history.seconds:.0f} s")
 # %% tags=["lesson"]
 gain = {}
 for kind in ("bicubic", "blur", "kspace"):
-    cases = super_resolution.make(f"{patients}/{kind}_x3", profile, seed).test
+    cases = super_resolution.splits(f"{patients}/{kind}_x3", profile, seed).test
     gain[kind] = report(f"{kind}, CSN", trained, cases)
     gain[kind] -= report(f"{kind}, cubic spline", spline, cases)
 
@@ -303,7 +303,7 @@ with device.seeded(seed):
     recnn = catalogue.build("recnn_3d", layers=4)  # a shallow one, to be done within a minute
 fit(recnn, super_resolution, known, profile=profile, seed=seed, progress=False)
 for number in (2, 3, 4, 6):
-    cases = super_resolution.make(f"{patients}/bicubic_x{number}", profile, seed).validation
+    cases = super_resolution.splits(f"{patients}/bicubic_x{number}", profile, seed).validation
     report(f"x{number}, ReCNN", recnn, cases)
     report(f"x{number}, cubic spline", spline, cases)
 

@@ -50,7 +50,7 @@ from course_lib.physics import ct
 
 print(device.describe())
 reconstruction = catalogue.task(task)
-splits = reconstruction.make(dataset, profile, seed)
+splits = reconstruction.splits(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
 pixel_mm = float(case["pixel_mm"][0])
 

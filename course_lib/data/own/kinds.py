@@ -1,0 +1,70 @@
+"""The plain shapes into which the user's own data are read."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from course_lib.data.volumes import Volume
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """What all share: where it came from, and in words whose pixels they are."""
+
+    what: ClassVar[str] = "data"
+    source: Path
+    provenance: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Labelled(OwnData):
+    """Labelled images with the published split.
+
+    images: 'train', 'validation', 'test' → float32 (n, C, y, x) or (n, C, z, y, x) in 0 … 1.
+    labels: part → int64 (n,), or (n, classes) of 0 and 1 where several may hold.
+    subjects: part → names. MedMNIST names no patients: each image counts as one.
+    """
+
+    what: ClassVar[str] = "labelled images (MedMNIST)"
+    images: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    classes: tuple[str, ...]
+    subjects: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Scans(OwnData):
+    """Volumes in LPS order with spacing, one per subject.
+
+    volumes[i].labels: name → array on the same grid: 'label' for a map of whole numbers, 'target'
+    for another contrast. names: label number → structure, empty where none are given.
+    """
+
+    what: ClassVar[str] = "volumes (NIfTI, DICOM or Decathlon)"
+    volumes: tuple[Volume, ...]
+    names: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Boxed(OwnData):
+    """Pictures with boxes. images: float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in
+    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`."""
+
+    what: ClassVar[str] = "pictures with boxes (COCO)"
+    images: tuple[np.ndarray, ...]
+    boxes: tuple[np.ndarray, ...]
+    labels: tuple[np.ndarray, ...]
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pictures(OwnData):
+    """Grey pictures, one subject each. images: float32 (y, x) in 0 … 1 each. names: file stems."""
+
+    what: ClassVar[str] = "2D pictures"
+    images: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
