@@ -2,6 +2,7 @@
 
 import doctest
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from course_lib.tasks import super_resolution
 from course_lib.tasks.base import Plan
 
 IN_PLANE, THROUGH = (1, 3, 3), (3, 1, 1)
+SPLITS = ("train", "validation", "test")
 LEARNING = ("srcnn", "espcn", "recnn_3d", "csn")
 
 
@@ -372,3 +374,41 @@ def test_more_detail_lost_is_more_error(cases):
     for kind in ("bicubic", "blur", "kspace"):
         errors = [(lost_detail(image, factor, kind)[1] - image).std() for factor in (2, 3, 6)]
         assert errors == sorted(errors)
+
+
+# --- MR, and volumes of one's own
+
+
+def test_brains_are_split_by_donor_and_lie_on_the_common_scale():
+    splits = catalogue.task("super_resolution").splits("brain_t1/kspace_x2", "smoke", 0)
+    train, validation, test = (set(getattr(splits, part).subject) for part in SPLITS)
+    assert not (train & test or train & validation or validation & test)
+    assert "MNI152" in test and "average" in splits.test.group[-1]
+    high = splits.test["high_resolution"]
+    assert high.min() >= -1000 and high.max() <= 1000 and high.std() > 200
+    assert splits.test["low_resolution"].shape[-1] * 2 == high.shape[-1]
+    assert not splits.test["hounsfield"].any()
+    panels = catalogue.task("super_resolution").pictures(high, splits.test.tensors)
+    assert panels["output"].unit == "a.u." and not panels["error"].values.any()
+
+
+def test_own_volumes_become_blocks_that_fit_all_of_them(tmp_path):
+    import nibabel
+
+    draw = np.random.default_rng(0)
+    for name, shape in (("a", (40, 30, 14)), ("b", (26, 50, 13)), ("c", (30, 30, 30))):
+        image = nibabel.Nifti1Image(draw.random(shape, np.float32), np.diag([1, 1, 2, 1]))
+        nibabel.save(image, tmp_path / f"{name}.nii.gz")
+    task = catalogue.task("super_resolution")
+    splits = task.splits(f"path:{tmp_path}", "smoke", 0)
+    assert splits.train["high_resolution"].shape[1:] == (1, 12, 24, 24)
+    assert splits.train.spacing_mm[0].tolist() == [2.0, 1.0, 1.0]
+    subjects = [getattr(splits, part).subject for part in SPLITS]
+    assert sorted(name for part in subjects for name in part) == ["a", "b", "c"]
+    batch = task.sample(splits.train, "smoke", 2, torch.Generator().manual_seed(0))
+    assert batch["low_resolution"].shape == (2, 1, 12, 8, 8)
+    nibabel.save(
+        nibabel.Nifti1Image(np.ones((40, 40, 5), np.float32), np.eye(4)), tmp_path / "d.nii"
+    )
+    with pytest.raises(CourseError, match="at least 12 slices"):
+        task.splits(f"path:{tmp_path}", "smoke", 0)
