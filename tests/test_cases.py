@@ -55,3 +55,16 @@ def test_patches_follow_the_generator():
         for seed in (1, 1, 2)
     )
     assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_a_data_set_may_ask_another_question():
+    from dataclasses import replace
+
+    from course_lib import catalogue
+
+    task = replace(
+        catalogue.task("denoising"), asks={"series": ("ssim", "psnr"), "series/long": ("ssim",)}
+    )
+    assert task.on("chest_ct") is task
+    assert (task.on("series/short").headline, len(task.on("series/short").metrics)) == ("ssim", 2)
+    assert list(task.on("series/long").metrics) == ["ssim"]

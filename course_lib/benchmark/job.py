@@ -134,7 +134,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
     from course_lib.methods.base import Method
 
     started, begin = datetime.now(UTC), time.perf_counter()
-    task, device = catalogue.task(job.task), devices.choose()
+    task, device = catalogue.task(job.task).on(job.dataset), devices.choose()
     splits = task.splits(job.dataset, job.profile, job.seed)
     train, validation, test = (
         part.to(device) for part in (splits.train, splits.validation, splits.test)

@@ -42,6 +42,7 @@ def tasks(as_json: bool) -> None:
                 "survey": t.survey,
                 "headline": t.headline,
                 "datasets": list(t.sources),
+                "headlines": {name: t.on(name).headline for name in t.sources},
                 "metrics": {k: {"unit": m.unit, "better": m.better} for k, m in t.metrics.items()},
             }
             for t in found
@@ -51,6 +52,10 @@ def tasks(as_json: bool) -> None:
     for t in found:
         click.echo(f"{t.id:20} {t.title} (survey {t.survey}); headline {t.headline}")
         click.echo(f"{'':20} data sets: {', '.join(t.sources)}")
+        for part, names in t.asks.items():
+            click.echo(f"{'':20} {part} asks for {names[0]}")
+        if t.own:
+            click.echo(f"{'':20} takes data of your own: --dataset path:…")
 
 
 @click.command()

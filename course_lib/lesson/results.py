@@ -196,7 +196,7 @@ def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = Non
     from course_lib.benchmark.leaderboard import sections
     from course_lib.benchmark.store import Store
 
-    known = catalogue.task(task)
+    known = catalogue.task(task).on(dataset or "")
     file = Path(__file__).parent / "leaderboards" / f"{task}.json"
     shipped = json.loads(file.read_text("utf-8"))["sections"] if file.is_file() else []
     shipped = [s for s in shipped if s["task"] == task and dataset in (None, s["dataset"])]
@@ -213,17 +213,21 @@ def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = Non
         for who, found in (("benchmark", shipped), ("your runs", own))
         for section in found
         for row in (section["boards"][0]["rows"] if section["boards"] else [])
-        if row["rank"]
+        if row["rank"] and known.headline in row["scores"]
     ]
     higher = known.metrics[known.headline].better == "higher"
     rows.sort(key=lambda row: row[0]["mean"], reverse=higher)
     label = _label(known.headline, {known.headline: vars(known.metrics[known.headline])})
+    digits = 2 if known.metrics[known.headline].unit else 3
     return Table(
         f"{known.title}, tested on {' and '.join(groups)}; best first"
         if rows
         else f"{known.title}: no run yet. `course bench` makes the ranking.",
         ["method", label, "95% interval", "training (s)", "from"],
-        [[n, f"{e['mean']:.2f}", _span(e), f"{s:.0f}", who] for e, n, s, who in rows],
+        [
+            [n, f"{e['mean']:.{digits}f}", _span(e, digits), f"{s:.0f}", who]
+            for e, n, s, who in rows
+        ],
     )
 
 
@@ -232,6 +236,6 @@ def _place(section: Mapping[str, Any]) -> tuple[str, str]:
     return section["dataset"], section["profile"]
 
 
-def _span(estimate: Mapping[str, Any]) -> str:
+def _span(estimate: Mapping[str, Any], digits: int) -> str:
     low, high = estimate["low"], estimate["high"]
-    return "—" if low is None else f"{low:.2f} to {high:.2f}"
+    return "—" if low is None else f"{low:.{digits}f} to {high:.{digits}f}"

@@ -6,7 +6,7 @@ cases is the set's score: see `metrics.classification.auc_per_case`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -78,6 +78,8 @@ class Task:
         lesson: the chapter's notebook that runs this task's jobs, without suffix.
         own: (the user's data, profile, seed) → Splits; raises CourseError for what does not fit.
         needs: registry names that `own` needs besides the user's data.
+        asks: for data sets with a question of their own, by name or by its part before the first
+            '/': the metrics that apply to them, the headline first. See `on`.
     """
 
     id: str
@@ -94,6 +96,15 @@ class Task:
     lesson: str
     own: Callable[[own_data.OwnData, str, int], Splits] | None = None
     needs: tuple[str, ...] = ()
+    asks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def on(self, dataset: str) -> "Task":
+        """The task as this data set asks it: with its metrics and its headline."""
+        names = self.asks.get(dataset) or self.asks.get(dataset.partition("/")[0])
+        if not names:
+            return self
+        chosen = {name: self.metrics[name] for name in names}
+        return replace(self, metrics=chosen, headline=names[0])
 
     def splits(self, dataset: str, profile: str, seed: int) -> Splits:
         """The cases of a data set of this task, or of the user's own (`path:…`), on the processor.
