@@ -219,6 +219,10 @@ def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = Non
     rows.sort(key=lambda row: row[0]["mean"], reverse=higher)
     label = _label(known.headline, {known.headline: vars(known.metrics[known.headline])})
     digits = 2 if known.metrics[known.headline].unit else 3
+    cells = [
+        [name, f"{e['mean']:.{digits}f}", _span(e, digits), f"{seconds:.0f}", who]
+        for e, name, seconds, who in rows
+    ]
     return Table(
         f"{known.title}, tested on {' and '.join(groups)}; best first"
         if rows
