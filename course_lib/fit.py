@@ -75,18 +75,21 @@ def fit(
     Raises CourseError when a loss stops being a number, or memory runs out.
     """
     if isinstance(method, Classical):
-        return _choose(method, task, splits.validation, progress)
+        with devices.seeded(seed):
+            return _choose(method, task, splits, progress)
     plan = plan or task.plans[profile]
     with devices.seeded(seed), devices.memory_advice():
         method.prepare(splits.train)
         return _train(method, task, splits, profile, seed, plan, progress, after_evaluation)
 
 
-def _choose(method: Classical, task: Task, validation: Cases, progress: bool) -> History:
+def _choose(method: Classical, task: Task, splits: Splits, progress: bool) -> History:
     """Takes the settings with the best headline score on validation."""
     from tqdm.auto import tqdm
 
+    validation = splits.validation
     headline, start = task.metrics[task.headline], time.perf_counter()
+    method.prepare(splits.train)
     best: float | None = None
     history = History(candidates=len(method.grid))
     if len(method.grid) == 1:
@@ -116,6 +119,7 @@ def _train(
 
     history = History()
     generator = torch.Generator().manual_seed(seed)
+    drawable, pool = splits.train, None
     every = max(1, plan.steps // plan.evaluations)
     recent: dict[str, list[Tensor]] = defaultdict(list)
     bar = tqdm(total=plan.steps, desc="training", unit="step", disable=not progress, leave=False)
@@ -128,7 +132,11 @@ def _train(
             for _ in range(steps):
                 start = time.perf_counter()
                 method.train()
-                batch = task.sample(splits.train, profile, plan.batch, generator)
+                wanted = method.pool(history.steps / plan.steps)
+                if wanted != pool:  # a smaller or larger part of the training cases
+                    pool = wanted
+                    drawable = splits.train if pool is None else splits.train.subset(pool)
+                batch = task.sample(drawable, profile, plan.batch, generator)
                 for player, loss in step(method, batch, players, optimisers):
                     recent[player].append(loss)
                 for schedule in schedules:

@@ -228,10 +228,7 @@ def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = Non
         if rows
         else f"{known.title}: no run yet. `course bench` makes the ranking.",
         ["method", label, "95% interval", "training (s)", "from"],
-        [
-            [n, f"{e['mean']:.{digits}f}", _span(e, digits), f"{s:.0f}", who]
-            for e, n, s, who in rows
-        ],
+        cells,
     )
 
 

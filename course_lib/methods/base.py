@@ -1,6 +1,6 @@
 """What a method is: it predicts, and if it learns, it yields losses for its players."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,6 +33,11 @@ class Method(nn.Module):
         """Called once before training: for what a network must know of its data set, such as a
         factor or a number of classes. By default nothing."""
 
+    def pool(self, done: float) -> Sequence[int] | None:
+        """Which training cases may be drawn once a share `done` (0 to 1) of the steps is behind;
+        None: all of them. What a curriculum decides."""
+        return None
+
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Yields (player, loss); the loop steps that player before it asks for the next loss."""
         raise NotImplementedError
@@ -54,9 +59,13 @@ class Method(nn.Module):
 
 
 class Classical:
-    """A method that does not learn. Its settings are chosen from `grid` on validation cases."""
+    """A method without gradient descent. Its settings are chosen from `grid` on validation."""
 
     grid: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
+    def prepare(self, train: Cases) -> None:
+        """Called once before the settings are chosen: for classical machine learning, which
+        learns from training cases in its own way. By default nothing."""
 
     def predict(self, batch: Batch) -> Any:
         """The method's answer for a batch of whole cases."""
