@@ -63,7 +63,8 @@ def strip(record: Record, where: str | Path) -> Picture:
         colours = "PuOr" if panel["kind"] == "signed" else "gray"
         shown = axis.imshow(pictures[panel["name"]], cmap=colours, vmin=low, vmax=high)
         axis.set(title=panel["name"], xticks=[], yticks=[])
-        figure.colorbar(shown, ax=axis, label=panel["unit"], location="bottom", shrink=0.8)
+        if panel["kind"] != "rgb":
+            figure.colorbar(shown, ax=axis, label=panel["unit"], location="bottom", shrink=0.8)
     label = _label(record["headline"], record["metrics"])
     text = f"{record['job']['method']} on {case}, the median test case: {label} = {score:.1f}"
     figure.suptitle(text)
@@ -106,8 +107,12 @@ def _pictures(record: Record, where: str | Path, case: str) -> dict[str, np.ndar
         file = Store(where).place(record["key"]) / record["pictures"]["file"]
     with np.load(file, allow_pickle=False) as arrays:
         row = arrays["case"].tolist().index(case)
-        names = [panel["name"] for panel in record["pictures"]["panels"]]
-        return {name: arrays[name][row].astype("float32") for name in names}
+        return {
+            panel["name"]: arrays[panel["name"]][row].astype(
+                "uint8" if panel["kind"] == "rgb" else "float32"
+            )
+            for panel in record["pictures"]["panels"]
+        }
 
 
 def _median_case(record: Record) -> tuple[str, float]:
