@@ -20,6 +20,7 @@ TASKS: tuple[str, ...] = (
     "denoising",
     "super_resolution",
     "reconstruction_ct",
+    "reconstruction_mr",
 )
 
 METHODS: tuple[Entry, ...] = tuple(
