@@ -30,3 +30,16 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     between = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def least_squares_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """½ (mean (D(real) - 1)² + mean D(fake)²): real is 1, fake is 0.
+
+    Mao et al. 2017, ICCV, doi 10.1109/ICCV.2017.304.
+    """
+    return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """mean (D(fake) - 1)²."""
+    return (fake - 1).square().mean()

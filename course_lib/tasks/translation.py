@@ -1,0 +1,226 @@
+"""Translation between modalities: CT from MR, T2 from T1 (survey section 2.2.2).
+
+The same heads are drawn as T1, T2 and CT, so every test case has its truth. The anatomy's label
+maps were measured (six donors); contrast, noise and shading are simulated, and so are the skull
+and scalp that surround the cortex. One site's scanner takes all pictures, as in one hospital.
+
+Training sets differ in what lies beside the source image:
+
+    aligned             the same head on the same grid
+    misaligned_6mm      the same head, shifted and bent by a root mean square of 6 mm
+    unpaired            another head: sources and targets come from different donors
+    unpaired_few        the same, with a tenth of the images
+
+Validation and test pairs are always aligned; for unpaired training they are hidden pairs that only
+the scores see. Methods that need no pairs read `unpaired_target`, which `sample` draws
+independently of the source, whatever the data set.
+
+`hippocampus_t1t2` holds measured pixels: T1 and T2 of one average brain. It is a demonstration:
+trained on the left hemisphere, tested on the right one of the same average.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.cases import Batch, Cases, join, random_index
+from course_lib.data.anatomy import population, subjects
+from course_lib.metrics import image as image_metrics
+from course_lib.metrics import segmentation, texture
+from course_lib.physics import fields
+from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
+
+SITE = "A"
+HU_LIMITS, BONE_HU = (-1000.0, 1500.0), 300.0
+MR_LIMITS = (0.0, 1.6)
+"""The brightest pixels of site A, in its arbitrary units; the same range for every image."""
+PAIRS = {"mr_to_ct": ("t1", "ct"), "t1_to_t2": ("t1", "t2")}
+MISALIGNED_MM = (3, 6, 12)
+BEND_MM = 30.0  # how smooth the bending part of a misalignment is
+TRAINING, VALIDATION, TEST = (0, 1, 2), (3,), (4, 5)  # donors
+SAME_PATIENT = "same patient, other hemisphere"
+
+
+@dataclass(frozen=True)
+class Size:
+    """Pixels along a side, and how many images each part holds."""
+
+    pixels: int
+    training: int
+    validation: int
+    test: int
+
+
+SIZES = {
+    "smoke": Size(48, 8, 2, 4),
+    "class": Size(96, 240, 8, 24),
+    "full": Size(192, 1500, 48, 120),
+}
+TRAINING_SEED, VALIDATION_SEED, TEST_SEED, MOVE_SEED = 1000, 1, 2, 3
+
+
+@lru_cache(maxsize=1)
+def make(dataset: str, profile: str, seed: int) -> Splits:
+    """Draws heads. The seed decides the training images; validation and test cases are fixed."""
+    size = SIZES[profile]
+    if dataset == "hippocampus_t1t2":
+        return _hippocampus(size)
+    pair, kind = dataset.split("/")
+    return Splits(
+        train=_training(pair, kind, size, seed),
+        validation=_pairs(pair, size.pixels, size.validation, VALIDATION, VALIDATION_SEED),
+        test=_pairs(pair, size.pixels, size.test, TEST, TEST_SEED),
+    )
+
+
+def _pairs(pair: str, pixels: int, count: int, donors: tuple[int, ...], seed: int) -> Cases:
+    """Aligned pairs of some donors' heads."""
+    names = subjects("brain")
+    source, target = PAIRS[pair]
+    drawn = population(
+        count,
+        size=pixels,
+        contrasts=(source, target),
+        seed=seed,
+        site=SITE,
+        subjects=[names[k] for k in donors],
+    )
+    limits = {"ct": HU_LIMITS}
+    return Cases(
+        tensors={
+            "source": drawn[source],
+            "target": drawn[target],
+            "head": drawn["label"] > 0,
+            "source_range": torch.tensor(limits.get(source, MR_LIMITS)).expand(count, 2).clone(),
+            "target_range": torch.tensor(limits.get(target, MR_LIMITS)).expand(count, 2).clone(),
+        },
+        case=drawn.case,
+        subject=drawn.subject,
+        group=["test"] * count,
+        spacing_mm=drawn.spacing_mm,
+        provenance={
+            "source": f"simulated {source} of measured label maps",
+            "target": f"simulated {target} of measured label maps",
+            "head": "measured and modelled label maps",
+        },
+    )
+
+
+def _training(pair: str, kind: str, size: Size, seed: int) -> Cases:
+    """The training images: `target` is what the data set's kind puts beside the source."""
+    seed = TRAINING_SEED + 2 * seed
+    if not kind.startswith("unpaired"):
+        cases = _pairs(pair, size.pixels, size.training, TRAINING, seed)
+        if kind != "aligned":
+            moved = misaligned(cases, float(kind.removeprefix("misaligned_").removesuffix("mm")))
+            cases.tensors["target"] = moved
+        return cases
+    count = max(2, size.training // 10) if kind == "unpaired_few" else size.training
+    cases = _pairs(pair, size.pixels, count, TRAINING[:2], seed)
+    other = _pairs(pair, size.pixels, count, TRAINING[2:], seed + 1)
+    return Cases(
+        tensors=cases.tensors | {"target": other["target"]},
+        case=[f"{a} + {b}" for a, b in zip(cases.case, other.case, strict=True)],
+        subject=[f"{a} + {b}" for a, b in zip(cases.subject, other.subject, strict=True)],
+        group=cases.group,
+        spacing_mm=cases.spacing_mm,
+        provenance=cases.provenance,
+    )
+
+
+def misalignment(
+    count: int, pixels: int, mm: float, pixel_mm: float, generator: torch.Generator
+) -> Tensor:
+    """Displacements (count, 2, pixels, pixels) in pixels with a root mean square of `mm`: one half
+    of its square is a shift in a random direction, the other a smooth bending."""
+    length = mm / math.sqrt(2) / pixel_mm
+    angle = 2 * math.pi * torch.rand(count, generator=generator)
+    shift = length * torch.stack([angle.sin(), angle.cos()], 1)[..., None, None]
+    shape, smooth = (pixels, pixels), BEND_MM / pixel_mm
+    # Strength is per component, and there are two.
+    return shift + fields.random_velocity(shape, count, smooth, length / math.sqrt(2), generator)
+
+
+def misaligned(cases: Cases, mm: float) -> Tensor:
+    """The cases' targets, each moved by its own displacement of `mm`, (N, 1, H, W)."""
+    target, generator = cases["target"], torch.Generator().manual_seed(MOVE_SEED)
+    pixel_mm = float(cases.spacing_mm[0, 0])
+    moves = misalignment(len(target), target.shape[-1], mm, pixel_mm, generator)
+    return fields.warp(target, moves, "bicubic")
+
+
+def _hippocampus(size: Size) -> Splits:
+    """Slices of a measured T1/T2 pair: the left hemisphere trains; of the right one, the front
+    validates and the rest, after a gap of 6 mm, is tested."""
+    from course_lib.data import volumes
+
+    left, right = volumes.hippocampus_t1t2()
+
+    def slices(volume, start: int, stop: int, count: int, group: str) -> Cases:
+        rows = torch.linspace(start, stop - 1, min(count, stop - start)).round().long()
+        pictures = []
+        for image in (volume.image, volume.labels["t2w"]):
+            cut = torch.from_numpy(image).movedim(1, 0)[rows][:, None].float()
+            shape = (size.pixels, size.pixels)
+            pictures.append(F.interpolate(cut, shape, mode="bilinear", antialias=True))
+        number = len(rows)
+        limits = [torch.tensor((0.0, top)).expand(number, 2).clone() for top in tops]
+        spacing = volume.spacing_mm[0] * volume.image.shape[0] / size.pixels
+        return Cases(
+            tensors={
+                "source": pictures[0],
+                "target": pictures[1],
+                "head": torch.ones_like(pictures[0], dtype=torch.bool),
+                "source_range": limits[0],
+                "target_range": limits[1],
+            },
+            case=[f"{volume.subject}/y{int(row):03d}" for row in rows],
+            subject=[volume.subject.rsplit("-", 1)[0]] * number,
+            group=[group] * number,
+            spacing_mm=torch.full((number, 2), spacing),
+            provenance={"source": "measured, an average", "target": "measured, an average"},
+        )
+
+    tops = [float(image.max()) for image in (left.image, left.labels["t2w"])]
+    depth = left.image.shape[1]
+    front, gap = depth // 5, round(6 / left.spacing_mm[1])
+    return Splits(
+        train=slices(left, 0, depth, size.training, "training"),
+        validation=slices(right, 0, front, size.validation, "validation"),
+        test=slices(right, front + gap, depth, size.test, SAME_PATIENT),
+    )
+
+
+def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
+    """Whole training cases, and as `unpaired_target` targets drawn independently of them."""
+    batch = train.batch(random_index(train, count, generator))
+    return batch | {"unpaired_target": train["target"][random_index(train, count, generator)]}
+
+
+def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """Errors inside the head, structure, bone and its border, and the edges."""
+    target, limits = batch["target"], batch["target_range"].view(-1, 2, 1, 1, 1)
+    low, high = limits[:, 0], limits[:, 1]
+    prediction = prediction.maximum(low).minimum(high)
+    target = target.maximum(low).minimum(high)
+    span, head = (high - low).flatten(), batch["head"]
+    inside = head.flatten(1).sum(1)
+    error = ((prediction - target) * head).flatten(1)
+    squared = error.square().sum(1) / inside
+    hounsfield = low.flatten() < 0  # MR has no unit whose errors could be compared.
+    undefined = torch.full_like(span, torch.nan)
+    bones = [image > BONE_HU for image in (prediction, target)]
+    border = segmentation.assd_mm(*bones, _pixel_mm(batch))[:, 0].to(span)
+    return {
+        "psnr": 10 * torch.log10(span.square() / squared),
+        "mae": (error.abs().sum(1) / inside).where(hounsfield, undefined),
+        "ssim": image_metrics.ssim(prediction - low, target - low, span),
+        "bone_dice": segmentation.dice(*bones)[:, 0].where(hounsfield, undefined),
+        "bone_distance": border.where(hounsfield, undefined),
+        "edge_distance": texture.edge_distance(prediction, target),
+        "edge_sharpness": texture.edge_sharpness(prediction, target),
+    }
