@@ -20,6 +20,7 @@ TASKS: tuple[str, ...] = (
     "denoising",
     "super_resolution",
     "reconstruction_ct",
+    "translation",
 )
 
 METHODS: tuple[Entry, ...] = tuple(

@@ -4,6 +4,7 @@ A critic or discriminator maps images (N, C, …) to scores of any shape without
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -43,3 +44,16 @@ def least_squares_critic(real: Tensor, fake: Tensor) -> Tensor:
 def least_squares_generator(fake: Tensor) -> Tensor:
     """mean (D(fake) - 1)²."""
     return (fake - 1).square().mean()
+
+
+def logistic_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """½ (BCE(σ(D(real)), 1) + BCE(σ(D(fake)), 0)).
+
+    Goodfellow et al. 2014, NeurIPS, arXiv:1406.2661.
+    """
+    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
+
+
+def logistic_generator(fake: Tensor) -> Tensor:
+    """BCE(σ(D(fake)), 1), the form that does not saturate."""
+    return F.softplus(-fake).mean()

@@ -57,7 +57,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(48, 8, 2, 4),
-    "class": Size(96, 240, 8, 24),
+    "class": Size(80, 240, 8, 24),
     "full": Size(192, 1500, 48, 120),
 }
 TRAINING_SEED, VALIDATION_SEED, TEST_SEED, MOVE_SEED = 1000, 1, 2, 3
@@ -95,6 +95,7 @@ def _pairs(pair: str, pixels: int, count: int, donors: tuple[int, ...], seed: in
             "source": drawn[source],
             "target": drawn[target],
             "head": drawn["label"] > 0,
+            "pixel_mm": drawn.spacing_mm[:, 0].clone(),
             "source_range": torch.tensor(limits.get(source, MR_LIMITS)).expand(count, 2).clone(),
             "target_range": torch.tensor(limits.get(target, MR_LIMITS)).expand(count, 2).clone(),
         },
@@ -175,6 +176,7 @@ def _hippocampus(size: Size) -> Splits:
                 "source": pictures[0],
                 "target": pictures[1],
                 "head": torch.ones_like(pictures[0], dtype=torch.bool),
+                "pixel_mm": torch.full((number,), spacing),
                 "source_range": limits[0],
                 "target_range": limits[1],
             },
@@ -224,3 +226,72 @@ def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
         "edge_distance": texture.edge_distance(prediction, target),
         "edge_sharpness": texture.edge_sharpness(prediction, target),
     }
+
+
+def _pixel_mm(batch: Batch) -> Tensor:
+    """Side of a pixel (N, 2) in mm."""
+    return batch["pixel_mm"][:, None].expand(-1, 2)
+
+
+def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
+    """Source, output, truth, and output minus truth."""
+    limits = batch["target_range"][0].tolist()
+    hounsfield = limits[0] < 0
+    window, unit = ((-200.0, 1200.0), "HU") if hounsfield else ((limits[0], limits[1]), "a.u.")
+    largest = 500.0 if hounsfield else (limits[1] - limits[0]) / 4
+    source = tuple(batch["source_range"][0].tolist())
+    output, truth = prediction[:, 0], batch["target"][:, 0]
+    return {
+        "input": Panel(batch["source"][:, 0], "grey", source, "a.u.", shared=True),
+        "output": Panel(output, "grey", window, unit, shared=False),
+        "truth": Panel(truth, "grey", window, unit, shared=True),
+        "error": Panel(output - truth, "signed", (-largest, largest), unit, shared=False),
+    }
+
+
+TASK = Task(
+    id="translation",
+    title="Translation between modalities",
+    survey="2.2.2",
+    headline="psnr",
+    metrics={
+        "psnr": Metric(
+            "dB", "higher", "Peak signal-to-noise ratio inside the head (range 2500 HU for CT)."
+        ),
+        "mae": Metric("HU", "lower", "Mean absolute error inside the head. CT only."),
+        "ssim": Metric("", "higher", "Structural similarity of the whole image."),
+        "bone_dice": Metric("", "higher", "Overlap of bone, all above 300 HU. CT only."),
+        "bone_distance": Metric(
+            "mm", "lower", "Mean distance between the surfaces of the bone. CT only."
+        ),
+        "edge_distance": Metric(
+            "", "lower", "Error of the gradients at the truth's edges; 1 means that they are gone."
+        ),
+        "edge_sharpness": Metric(
+            "",
+            "higher",
+            "Gradients at the truth's edges, relative to the truth's; below 1: blurred or moved.",
+        ),
+    },
+    sources={
+        f"{pair}/{kind}": ("brain_donors", "brain_mni")
+        for pair in PAIRS
+        for kind in (
+            "aligned",
+            *(f"misaligned_{mm}mm" for mm in MISALIGNED_MM),
+            "unpaired",
+            "unpaired_few",
+        )
+    }
+    | {"hippocampus_t1t2": ("hippocampus_t1t2",)},
+    plans={
+        "smoke": Plan(steps=4, batch=1, evaluations=2),
+        "class": Plan(steps=400, batch=1, evaluations=4),
+        "full": Plan(steps=60_000, batch=4, evaluations=20),
+    },
+    make=make,
+    sample=sample,
+    score=score,
+    pictures=pictures,
+    lesson="02_synthesis/02_translation",
+)

@@ -13,9 +13,9 @@ any condition, and fakes out of a pool of the last 50. Nothing in the losses hol
 G(x) where it is in x: F can learn to move it back.
 
 Input and output (N, 1, H, W): source in its unit, target in its own. Shrunk: generator width 64 →
-16 and 9 → 4 residual blocks, discriminator width 64 → 16 with patches of 34 instead of 70 pixels,
-because the images have 96 instead of 256; learning rate raised for hundreds instead of hundreds of
-thousands of steps. The optional identity loss (weight 5 in the paper) is an argument.
+12 and 9 → 3 residual blocks, discriminator width 64 → 32 with patches of 34 instead of 70 pixels,
+because the images have 80 instead of 256; learning rates raised for hundreds instead of hundreds
+of thousands of steps. The optional identity loss (weight 5 in the paper) is an argument.
 
 Zhu et al. 2017, ICCV, pp. 2223-2232, doi 10.1109/ICCV.2017.244.
 """
@@ -60,15 +60,16 @@ class Pool:
 class CycleGAN(Method):
     """Cycle-consistent adversarial networks. `cycle`, `identity`: weights of these losses."""
 
-    learning_rate = 1e-3
+    learning_rate = 7e-4
+    discriminator_rate = 5e-4
 
     def __init__(
-        self, cycle: float = 10.0, identity: float = 0.0, width: int = 16, blocks: int = 4
+        self, cycle: float = 10.0, identity: float = 0.0, width: int = 12, blocks: int = 3
     ) -> None:
         super().__init__()
         self.cycle, self.identity = cycle, identity
         self.there, self.back = resnet_generator(width, blocks), resnet_generator(width, blocks)
-        self.judges = nn.ModuleDict({k: patch_discriminator() for k in ("source", "target")})
+        self.judges = nn.ModuleDict({k: patch_discriminator(1, 32) for k in ("source", "target")})
         self.pools = {"source": Pool(), "target": Pool()}
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
@@ -78,7 +79,8 @@ class CycleGAN(Method):
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam with the paper's first momentum."""
-        return torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.5, 0.999))
+        rate = self.learning_rate if player == "generators" else self.discriminator_rate
+        return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The generators' loss, then the discriminators'."""
