@@ -9,6 +9,7 @@ PAIRED = (
         for kind in ("aligned", "misaligned_3mm", "misaligned_6mm", "misaligned_12mm")
     ),
     "hippocampus_t1t2",
+    "path:",
 )
 """The data sets whose training images come in pairs."""
 

@@ -20,28 +20,31 @@ trained on the left hemisphere, tested on the right one of the same average.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, join, random_index
+from course_lib.data import own
 from course_lib.data.anatomy import population, subjects
+from course_lib.data.pairs import HU_LIMITS, limits_of, slices, spread
+from course_lib.errors import CourseError
 from course_lib.metrics import image as image_metrics
 from course_lib.metrics import segmentation, texture
 from course_lib.physics import fields
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
 
 SITE = "A"
-HU_LIMITS, BONE_HU = (-1000.0, 1500.0), 300.0
+BONE_HU = 300.0
 MR_LIMITS = (0.0, 1.6)
 """The brightest pixels of site A, in its arbitrary units; the same range for every image."""
 PAIRS = {"mr_to_ct": ("t1", "ct"), "t1_to_t2": ("t1", "t2")}
 MISALIGNED_MM = (3, 6, 12)
 BEND_MM = 30.0  # how smooth the bending part of a misalignment is
 TRAINING, VALIDATION, TEST = (0, 1, 2), (3,), (4, 5)  # donors
+IN_ANY_UNIT = ("psnr", "ssim", "edge_distance", "edge_sharpness")
 SAME_PATIENT = "same patient, other hemisphere"
 
 
@@ -155,45 +158,47 @@ def misaligned(cases: Cases, mm: float) -> Tensor:
 
 
 def _hippocampus(size: Size) -> Splits:
-    """Slices of a measured T1/T2 pair: the left hemisphere trains; of the right one, the front
-    validates and the rest, after a gap of 6 mm, is tested."""
+    """Slices of a measured T1/T2 pair: the left hemisphere trains; of the right one, the lower
+    part validates and the rest, after a gap of 6 mm, is tested. One person, on average."""
     from course_lib.data import volumes
 
-    left, right = volumes.hippocampus_t1t2()
+    left, right = (replace(v, subject="CITI168") for v in volumes.hippocampus_t1t2())
+    limits, depth = limits_of([left], "t2w"), len(left.image)
+    first, gap = depth // 5, round(6 / left.spacing_mm[0])
+    rows = {
+        "training": (left, spread(0, depth, size.training)),
+        "validation": (right, spread(0, first, size.validation)),
+        SAME_PATIENT: (right, spread(first + gap, depth, size.test)),
+    }
+    return Splits(*(slices(v, "t2w", z, size.pixels, g, limits) for g, (v, z) in rows.items()))
 
-    def slices(volume, start: int, stop: int, count: int, group: str) -> Cases:
-        rows = torch.linspace(start, stop - 1, min(count, stop - start)).round().long()
-        pictures = []
-        for image in (volume.image, volume.labels["t2w"]):
-            cut = torch.from_numpy(image).movedim(1, 0)[rows][:, None].float()
-            shape = (size.pixels, size.pixels)
-            pictures.append(F.interpolate(cut, shape, mode="bilinear", antialias=True))
-        number = len(rows)
-        limits = [torch.tensor((0.0, top)).expand(number, 2).clone() for top in tops]
-        spacing = volume.spacing_mm[0] * volume.image.shape[0] / size.pixels
-        return Cases(
-            tensors={
-                "source": pictures[0],
-                "target": pictures[1],
-                "head": torch.ones_like(pictures[0], dtype=torch.bool),
-                "pixel_mm": torch.full((number,), spacing),
-                "source_range": limits[0],
-                "target_range": limits[1],
-            },
-            case=[f"{volume.subject}/y{int(row):03d}" for row in rows],
-            subject=[volume.subject.rsplit("-", 1)[0]] * number,
-            group=[group] * number,
-            spacing_mm=torch.full((number, 2), spacing),
-            provenance={"source": "measured, an average", "target": "measured, an average"},
+
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The user's pairs (`source/` and `target/` of equal names): slices, split by subject.
+
+    Raises CourseError when a volume has no target.
+    """
+    own.expect(data, own.Scans, "translation")
+    lonely = [v.subject for v in data.volumes if "target" not in v.labels]
+    if lonely:
+        raise CourseError(
+            f"{lonely[0]} has no target. Put the volumes to start from into source/ and those to "
+            "arrive at into target/, on the same grid and under the same names."
         )
+    size, members = SIZES[profile], own.parts([v.subject for v in data.volumes])
+    limits = limits_of([data.volumes[k] for k in members["train"]], "target")
 
-    tops = [float(image.max()) for image in (left.image, left.labels["t2w"])]
-    depth = left.image.shape[1]
-    front, gap = depth // 5, round(6 / left.spacing_mm[1])
+    def part(name: str, count: int) -> Cases:
+        found = [data.volumes[k] for k in members[name]]
+        each = max(1, count // len(found))
+        rows = [spread(len(v.image) // 5, len(v.image) - len(v.image) // 5, each) for v in found]
+        picked = zip(found, rows, strict=True)
+        return join([slices(v, "target", z, size.pixels, name, limits) for v, z in picked])
+
     return Splits(
-        train=slices(left, 0, depth, size.training, "training"),
-        validation=slices(right, 0, front, size.validation, "validation"),
-        test=slices(right, front + gap, depth, size.test, SAME_PATIENT),
+        train=part("train", size.training),
+        validation=part("validation", size.validation),
+        test=part("test", size.test),
     )
 
 
@@ -258,11 +263,11 @@ TASK = Task(
         "psnr": Metric(
             "dB", "higher", "Peak signal-to-noise ratio inside the head (range 2500 HU for CT)."
         ),
-        "mae": Metric("HU", "lower", "Mean absolute error inside the head. CT only."),
+        "mae": Metric("HU", "lower", "Mean absolute error inside the head."),
         "ssim": Metric("", "higher", "Structural similarity of the whole image."),
-        "bone_dice": Metric("", "higher", "Overlap of bone, all above 300 HU. CT only."),
+        "bone_dice": Metric("", "higher", "Overlap of bone, all above 300 HU."),
         "bone_distance": Metric(
-            "mm", "lower", "Mean distance between the surfaces of the bone. CT only."
+            "mm", "lower", "Mean distance of the bone's surfaces; the diagonal where none is drawn."
         ),
         "edge_distance": Metric(
             "", "lower", "Error of the gradients at the truth's edges; 1 means that they are gone."
@@ -294,4 +299,6 @@ TASK = Task(
     score=score,
     pictures=pictures,
     lesson="02_synthesis/02_translation",
+    own=own_cases,
+    asks=dict.fromkeys(("t1_to_t2", "hippocampus_t1t2"), IN_ANY_UNIT),
 )

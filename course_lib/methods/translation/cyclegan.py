@@ -87,9 +87,12 @@ class CycleGAN(Method):
         real = {"source": source_of(batch), "target": target_of(batch, "unpaired_target")}
         fake = {"target": self.there(real["source"]), "source": self.back(real["target"])}
         yield "generators", self.generator_loss(real, fake)
-        yield "discriminators", sum(
-            least_squares_critic(judge(real[side]), judge(self.pools[side](fake[side])))
-            for side, judge in self.judges.items()
+        yield (
+            "discriminators",
+            sum(
+                least_squares_critic(judge(real[side]), judge(self.pools[side](fake[side])))
+                for side, judge in self.judges.items()
+            ),
         )
 
     def generator_loss(self, real: dict[str, Tensor], fake: dict[str, Tensor]) -> Tensor:
