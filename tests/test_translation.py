@@ -19,6 +19,7 @@ from course_lib.methods.translation.histogram_matching import HistogramMatching
 from course_lib.methods.translation.pix2pix import Pix2Pix
 from course_lib.methods.translation.regression_forest import RegressionForest, features
 from course_lib.parts import translators
+from course_lib.physics.misalignment import misalignment
 from course_lib.tasks import translation as task
 
 
@@ -75,7 +76,7 @@ def test_the_seed_decides_the_training_and_nothing_else(cases):
 
 @pytest.mark.parametrize("mm", [3.0, 12.0])
 def test_misalignment_has_the_size_that_its_name_says(mm):
-    moves = task.misalignment(200, 48, mm, 224 / 48, torch.Generator().manual_seed(0))
+    moves = misalignment(200, 48, mm, 224 / 48, torch.Generator().manual_seed(0))
     size = moves.square().sum(1).mean().sqrt() * 224 / 48
     assert float(size) == pytest.approx(mm, rel=0.05)
     shift = moves.mean((2, 3))

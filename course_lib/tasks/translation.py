@@ -19,7 +19,6 @@ independently of the source, whatever the data set.
 trained on the left hemisphere, tested on the right one of the same average.
 """
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -34,6 +33,7 @@ from course_lib.errors import CourseError
 from course_lib.metrics import image as image_metrics
 from course_lib.metrics import segmentation, texture
 from course_lib.physics import fields
+from course_lib.physics.misalignment import misalignment
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
 
 SITE = "A"
@@ -42,7 +42,6 @@ MR_LIMITS = (0.0, 1.6)
 """The brightest pixels of site A, in its arbitrary units; the same range for every image."""
 PAIRS = {"mr_to_ct": ("t1", "ct"), "t1_to_t2": ("t1", "t2")}
 MISALIGNED_MM = (3, 6, 12)
-BEND_MM = 30.0  # how smooth the bending part of a misalignment is
 TRAINING, VALIDATION, TEST = (0, 1, 2), (3,), (4, 5)  # donors
 IN_ANY_UNIT = ("psnr", "ssim", "edge_distance", "edge_sharpness")
 SAME_PATIENT = "same patient, other hemisphere"
@@ -134,19 +133,6 @@ def _training(pair: str, kind: str, size: Size, seed: int) -> Cases:
         spacing_mm=cases.spacing_mm,
         provenance=cases.provenance,
     )
-
-
-def misalignment(
-    count: int, pixels: int, mm: float, pixel_mm: float, generator: torch.Generator
-) -> Tensor:
-    """Displacements (count, 2, pixels, pixels) in pixels with a root mean square of `mm`: one half
-    of its square is a shift in a random direction, the other a smooth bending."""
-    length = mm / math.sqrt(2) / pixel_mm
-    angle = 2 * math.pi * torch.rand(count, generator=generator)
-    shift = length * torch.stack([angle.sin(), angle.cos()], 1)[..., None, None]
-    shape, smooth = (pixels, pixels), BEND_MM / pixel_mm
-    # Strength is per component, and there are two.
-    return shift + fields.random_velocity(shape, count, smooth, length / math.sqrt(2), generator)
 
 
 def misaligned(cases: Cases, mm: float) -> Tensor:
