@@ -11,6 +11,7 @@ from course_lib import catalogue, device
 from course_lib.data import own
 from course_lib.data.volumes import Volume
 from course_lib.errors import CourseError
+from course_lib.lesson.widgets.pairs import MovedPairs, pairs_explorer
 from course_lib.losses import adversarial
 from course_lib.losses.gradients import gradient_consistency, gradient_correlation
 from course_lib.methods.translation.cyclegan import CycleGAN, Pool
@@ -179,6 +180,32 @@ def test_the_measured_pair_trains_on_one_side_and_tests_on_the_other(tmp_path, m
     assert set(parts.test.group) == {task.SAME_PATIENT} and set(parts.test.subject) == {"CITI168"}
     last = max(int(name[-3:]) for name in parts.validation.case)
     assert min(int(name[-3:]) for name in parts.test.case) - last >= 12  # 6 mm
+
+
+# --- the lesson's widget
+
+
+def test_the_knob_blurs_under_l2_and_thins_under_l1(cases):
+    target = cases.validation["target"][0, 0]
+    pairs = MovedPairs(target, 224 / 48)
+    for best in ("median", "mean"):
+        same, answer = pairs(0.0, best)
+        assert torch.allclose(same, target, atol=0.1) and torch.allclose(answer, target, atol=0.1)
+    mean, median = (pairs(14.0, best)[1] for best in ("mean", "median"))
+    moved = MovedPairs(target, 224 / 48)(14.0, "mean")[0]
+    assert (mean > 300).sum() < (moved > 300).sum()
+    assert mean.max() < 0.8 * moved.max()
+    assert not torch.allclose(mean, median, atol=50)
+
+
+def test_the_widget_says_what_it_shows(cases):
+    batch = cases.validation.batch(slice(0, 1))
+    explorer = pairs_explorer(batch["source"][0, 0], batch["target"][0, 0], 224 / 48)
+    before = explorer.picture.alt
+    explorer.controls["mm"].value = 12
+    assert "12 mm" in explorer.picture.alt and explorer.picture.alt != before
+    explorer.controls["best"].value = "L2 (mean)"
+    assert "L2" in explorer.picture.alt
 
 
 # --- parts and losses

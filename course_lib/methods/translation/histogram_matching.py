@@ -8,8 +8,7 @@ contrast round: whatever is darker than something else in MR stays darker in CT,
 
 Input and output (N, 1, H, W): source in its unit, target in its own.
 
-Gonzalez & Fittes 1977, Mechanism and Machine Theory 12(1):111-122,
-doi 10.1016/0094-114X(77)90062-3.
+Gonzalez & Fittes 1977, Mechanism and Machine Theory 12(1):111-122.
 """
 
 from typing import ClassVar
