@@ -4,9 +4,9 @@ Networks see −1 … 1. The range that is mapped there belongs to the data set,
 CT number must keep its meaning from one patient to the next.
 """
 
-from torch import Tensor, nn
+from collections.abc import Mapping
 
-from course_lib.cases import Batch
+from torch import Tensor, nn
 
 
 def to_unit(image: Tensor, limits: Tensor) -> Tensor:
@@ -21,12 +21,12 @@ def from_unit(image: Tensor, limits: Tensor) -> Tensor:
     return low + (image + 1) / 2 * (high - low)
 
 
-def source_of(batch: Batch) -> Tensor:
+def source_of(batch: Mapping[str, Tensor]) -> Tensor:
     """The batch's source images, (N, 1, H, W), −1 … 1."""
     return to_unit(batch["source"], batch["source_range"])
 
 
-def target_of(batch: Batch, name: str = "target") -> Tensor:
+def target_of(batch: Mapping[str, Tensor], name: str = "target") -> Tensor:
     """The batch's `target` or `unpaired_target`, (N, 1, H, W), −1 … 1."""
     return to_unit(batch[name], batch["target_range"])
 

@@ -129,7 +129,6 @@ dose_explorer(case["normal_dose"], pixel_mm)
 # Torch has a function for the Poisson draw. It takes the expected counts and a `generator`, so that
 # the same seed gives the same scan. No count may be smaller than 1, for the logarithm's sake.
 
-
 # %% tags=["lesson"]
 def noisy_scan(line_integrals, photons, generator):
     """Noisy line integrals, same shape, of a scan with `photons` per ray."""
@@ -255,7 +254,6 @@ print(f"{record['job']['method']}, mean over test patients: {text}")
 #
 # That is a claim. Let us test it with **one** generator, eight plain convolutions, trained twice:
 # first with the mean squared error alone. (In `smoke` nothing is trained long enough to tell.)
-
 
 # %% tags=["lesson"]
 def train(**weights):

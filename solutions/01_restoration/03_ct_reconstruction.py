@@ -111,7 +111,6 @@ views_explorer(case["target"], pixel_mm)
 # Write this **ramp filter**: each view $p$ is split into waves along the detector, each multiplied
 # by its frequency $|f|$ in cycles per mm, and put together again.
 
-
 # %% tags=["lesson"]
 def ramp_filter(sinogram, spacing_mm):
     """Filtered views, same shape (N, 1, views, detectors); detectors lie spacing_mm apart."""
@@ -163,7 +162,6 @@ show.images(
 #
 # Write one step down that slope. `forward` is $A$, the projector, and `adjoint` is $A^\top$, which
 # smears back.
-
 
 # %% tags=["lesson"]
 def data_step(image, sinogram, forward, adjoint, step):
@@ -315,7 +313,9 @@ names = {
     "jsr_net": "JSR-Net (raw data, learnt)",
 }
 show.lines(
-    {label: {views: results[name, views] for views in (60, 15)} for name, label in names.items()},
+    {
+        label: {views: results[name, views] for views in (60, 15)} for name, label in names.items()
+    },
     across="number of views (fewer →)",
     up="PSNR (dB)",
     title="Who suffers most when views are left out?",

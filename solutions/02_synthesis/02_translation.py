@@ -226,8 +226,8 @@ print(f"cycle loss of translators that move every head by 14 mm: {loss.item():.3
 # Hiasa (2018) borrowed a term from registration. If an edge in the MR has an edge at the same place
 # in its CT, the **gradients** of the two images are correlated.
 #
-# $$\text{GC}(a, b) = \tfrac12 \big[\text{NCC}(\partial_y a, \partial_y b) + \text{NCC}(\partial_x a,
-# \partial_x b)\big]$$
+# $$\text{GC}(a, b) = \tfrac12 \big[
+# \text{NCC}(\partial_y a, \partial_y b) + \text{NCC}(\partial_x a, \partial_x b)\big]$$
 #
 # NCC is the correlation coefficient over all pixels. Write GC: one number for each case.
 
