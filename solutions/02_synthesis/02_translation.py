@@ -401,10 +401,11 @@ quiz("translation")
 # - Gradient consistency ties edges to their place, as far as both contrasts share them.
 # - A small average error does not show that bones are in their place: measure boundaries too.
 #
-# **To go on**: `dataset = "mr_to_ct/unpaired"` or `"mr_to_ct/unpaired_few"`, a tenth of it, for
-# the CycleGANs; `"t1_to_t2/aligned"`; the measured pair `"hippocampus_t1t2"`, an average brain,
-# after `course data fetch hippocampus_t1t2`; or folders of your own, `source/` and `target/`, as
-# `path:FOLDER`.
+# **To go on**: `dataset = "mr_to_ct/unpaired_few"` has a tenth of the images; `"t1_to_t2/aligned"`
+# has another target; folders of your own, `source/` and `target/`, come as `path:FOLDER`.
+#
+# `"hippocampus_t1t2"` is a measured pair, an average brain, after `course data fetch
+# hippocampus_t1t2`. Its files state no licence: see the data set's card before you pass them on.
 
 # %% [markdown]
 # ## References
