@@ -238,7 +238,7 @@ def test_the_generator_mirrors_its_border_and_normalises_instances():
     assert len(layers(network, nn.ReflectionPad2d)) == 2 + 2 * 2
     assert layers(network, nn.InstanceNorm2d) and not layers(network, nn.BatchNorm2d)
     assert network(torch.zeros(1, 1, 24, 20)).shape == (1, 1, 24, 20)
-    weights = torch.cat([c.weight.flatten() for c in layers(network, nn.Conv2d)])
+    weights = torch.cat([c.weight.detach().flatten() for c in layers(network, nn.Conv2d)])
     assert float(weights.std()) == pytest.approx(0.02, rel=0.1)
 
 

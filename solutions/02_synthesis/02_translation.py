@@ -363,8 +363,8 @@ show.outputs(
 
 # %% [markdown]
 # **Read with care.** This is one seed and 400 steps; the papers took hundreds of thousands. GANs
-# differ from run to run more than other networks do. When this lesson was written, CycleGAN was
-# ahead of pix2pix at 12 mm, whose bone had fallen into blocks.
+# differ from run to run more than other networks do. When this lesson was written, the
+# lines crossed between 6 and 12 mm; there pix2pix drew blocks for bone.
 #
 # On unpaired heads CycleGAN painted a fine skull, 6 mm outside its place: where the scalp is.
 # Gradient consistency brought it in to 3.5 mm. The mean absolute error hardly noticed: 156 HU
