@@ -37,6 +37,7 @@ def test_predicts_every_case_in_the_tasks_unit(entry, splits):
     task, cases = catalogue.task(entry.task), splits(entry.task).test.subset([0, 1])
     method = made(entry)
     assert isinstance(method, Method) != entry.baseline
+    method.prepare(splits(entry.task).train)
     with torch.inference_mode():
         prediction = method.predict(cases.tensors)
     scores = task.score(prediction, cases.tensors)
@@ -49,8 +50,10 @@ def test_predicts_every_case_in_the_tasks_unit(entry, splits):
 def test_prediction_leaves_its_input_alone(entry, splits):
     cases = splits(entry.task).test.subset([0])
     before = {key: value.clone() for key, value in cases.tensors.items()}
+    method = made(entry)
+    method.prepare(splits(entry.task).train)
     with torch.inference_mode():
-        made(entry).predict(cases.tensors)
+        method.predict(cases.tensors)
     assert all(torch.equal(before[key], value) for key, value in cases.tensors.items())
 
 

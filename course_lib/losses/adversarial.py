@@ -4,6 +4,7 @@ A critic or discriminator maps images (N, C, …) to scores of any shape without
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -30,3 +31,29 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     between = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def least_squares_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """½ (mean (D(real) - 1)² + mean D(fake)²): real is 1, fake is 0.
+
+    Mao et al. 2017, ICCV, doi 10.1109/ICCV.2017.304.
+    """
+    return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """mean (D(fake) - 1)²."""
+    return (fake - 1).square().mean()
+
+
+def logistic_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """½ (BCE(σ(D(real)), 1) + BCE(σ(D(fake)), 0)).
+
+    Goodfellow et al. 2014, NeurIPS, arXiv:1406.2661.
+    """
+    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
+
+
+def logistic_generator(fake: Tensor) -> Tensor:
+    """BCE(σ(D(fake)), 1), the form that does not saturate."""
+    return F.softplus(-fake).mean()

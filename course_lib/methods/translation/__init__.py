@@ -1,0 +1,1 @@
+"""Methods of translation between modalities, one paper per file."""

@@ -1,0 +1,42 @@
+"""CycleGAN with gradient consistency: edges must stay where they are.
+
+New in the paper: CycleGAN's losses allow G to move boundaries as long as F moves them back. A term
+borrowed from multimodal registration compares each real image with its own translation by the
+correlation of their gradients,
+
+    GC(a, b) = mean over axes k of NCC(∂ₖ a, ∂ₖ b)
+    generators: CycleGAN's loss + w · ½ [(1 - GC(x, G(x))) + (1 - GC(y, F(y)))]
+
+NCC is signed: an edge that is dark-to-bright in one image should be so in the other. That is not
+true of bone, which is dark in MR and bright in CT; the skin's edge outweighs it. `absolute` takes
+|NCC| instead and is not the paper's. With `gradient=0` this is CycleGAN exactly, the paper's
+ablation.
+
+Input and output (N, 1, H, W): source in its unit, target in its own. Shrunk: as cyclegan. The
+cycle keeps CycleGAN's weight of 10, so that the term is the only difference; the term's weight of
+2 is twice what the authors' ratio would give (0.3 to 3, as it is remembered: unsure).
+
+Hiasa et al. 2018, SASHIMI, LNCS 11037:31-41, doi 10.1007/978-3-030-00536-8_4.
+"""
+
+from torch import Tensor
+
+from course_lib.losses.gradients import gradient_consistency
+from course_lib.methods.translation.cyclegan import CycleGAN
+
+
+class GCCycleGAN(CycleGAN):
+    """CycleGAN with `gradient` times the gradient consistency of inputs and translations."""
+
+    def __init__(self, gradient: float = 2.0, absolute: bool = False, **options) -> None:
+        super().__init__(**options)
+        self.gradient, self.absolute = gradient, absolute
+
+    def generator_loss(self, real: dict[str, Tensor], fake: dict[str, Tensor]) -> Tensor:
+        """CycleGAN's, and the gradients of each image against those of its translation."""
+        loss = super().generator_loss(real, fake)
+        if not self.gradient:
+            return loss
+        there = gradient_consistency(real["source"], fake["target"], self.absolute)
+        back = gradient_consistency(real["target"], fake["source"], self.absolute)
+        return loss + self.gradient * 0.5 * (there + back)
