@@ -4,6 +4,7 @@ A critic or discriminator maps images (N, C, …) to scores of any shape without
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -30,3 +31,17 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     between = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def discriminator_cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """mean -log σ(D(x)) + mean -log(1 - σ(D(G(z)))) of logits: is it real, or made?
+
+    Goodfellow et al. 2014, NeurIPS, arXiv:1406.2661.
+    """
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def non_saturating_generator(fake: Tensor) -> Tensor:
+    """mean -log σ(D(G(z))) of logits; unlike mean log(1 - σ(D(G(z)))), its slope does not vanish
+    where the discriminator is sure. Goodfellow et al. 2014."""
+    return F.softplus(-fake).mean()
