@@ -72,9 +72,11 @@ class Judged:
         """Made pictures for the classes (n,): HU (n, 1, H, W), and probabilities (n, classes)."""
         raise NotImplementedError
 
-    def remember(self, image: Tensor, label: Tensor) -> None:
-        """Takes the real patches: HU (n, 1, H, W) and classes (n,)."""
-        self.real, self.label, self._judges = image, label, None
+    def remember(self, image: Tensor, label: Tensor, cases: int | None = None) -> None:
+        """Takes the real patches: HU (n, 1, H, W) and classes (n,). `cases`: how many of them are
+        real, if some are copies; the judge's steps follow it."""
+        self.real, self.label, self.cases = image, label, cases or len(image)
+        self.forget_judges()
 
     def forget_judges(self) -> None:
         """To be called when `draw` has changed: the next answer trains new judges."""
@@ -102,7 +104,7 @@ class Judged:
     def judges(self, device: torch.device) -> list[nn.Module]:
         """The judges, trained when they are first needed; untrained without real patches."""
         if self._judges is None:
-            steps = 0 if self.real is None else -(-EPOCHS * len(self.real) // BATCH)
+            steps = 0 if self.real is None else -(-EPOCHS * self.cases // BATCH)
             self._judges = train_judges(self.batch, steps, device)
         return self._judges
 
