@@ -16,16 +16,17 @@ BATCH, EPOCHS, NETWORKS, RATE = 32, 60, 3, 1e-3
 Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 
 
-def classifier(classes: int = 2, width: int = 16) -> nn.Sequential:
+def classifier(classes: int = 2, width: int = 8) -> nn.Sequential:
     """Three stages of convolution and pooling, a dense layer, and class scores, as in Frid-Adar et
     al. 2018: (N, 1, 32, 32) → (N, classes)."""
     layers: list[nn.Module] = []
     channels = 1
     for stage in (width, 2 * width, 4 * width):
-        layers += [nn.Conv2d(channels, stage, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(channels, stage, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
         channels = stage
     dense = [nn.Linear(16 * channels, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, classes)]
-    return nn.Sequential(*layers, nn.Flatten(), *dense)
+    network = nn.Sequential(*layers, nn.Flatten(), *dense)
+    return network.to(memory_format=torch.channels_last)  # a third faster on a processor
 
 
 def train_judges(draw: Draw, steps: int, device: torch.device) -> list[nn.Module]:

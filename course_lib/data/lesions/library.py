@@ -23,6 +23,8 @@ BENIGN, MALIGNANT = 2.5, 3.5
 FIELD, SIZE = 48, 32
 """Pixels of 0.703 mm that a patch covers, and pixels that it has."""
 PIXEL_MM = 0.703125 * FIELD / SIZE
+BACKGROUND = "LIDC-IDRI-0001"
+"""The patient whose lungs lie around all nodules."""
 GAP = 3  # slices between the lungs of training and of validation
 
 
