@@ -22,7 +22,7 @@ def start(network: nn.Module) -> nn.Module:
     return network
 
 
-def generator(size: int = 32, width: int = 32, latent: int = LATENT, channels: int = 1):
+def generator(size: int = 32, width: int = 16, latent: int = LATENT, channels: int = 1):
     """z (N, latent) → (N, channels, size, size) in (-1, 1); `width` maps at half the size, doubled
     with each halving down to 4 pixels."""
     doublings = (size // 8).bit_length() - 1
@@ -44,7 +44,7 @@ def _up(before: int, after: int, first: bool = False) -> list[nn.Module]:
 class Discriminator(nn.Module):
     """(N, channels, size, size) in [-1, 1] → one logit for each, (N,): real if positive."""
 
-    def __init__(self, size: int = 32, width: int = 32, channels: int = 1) -> None:
+    def __init__(self, size: int = 32, width: int = 16, channels: int = 1) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
         while size > 8:

@@ -18,15 +18,19 @@ features. It has no bias for small sets, unlike the Fréchet distance, which is 
 two sets of real pictures, about as much as one over their number.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases
+from course_lib.data import own
 from course_lib.data.lesions import library
+from course_lib.errors import CourseError
 from course_lib.metrics import classification
 from course_lib.metrics.generation import kernel_distance_per_case
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
@@ -107,6 +111,40 @@ def _cases(
     )
 
 
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The user's labelled 2D images: the most frequent class against all others, as few labels as
+    this task's own, at 32 pixels. Grey values 0 … 1 take the place of -1000 … 400 HU.
+
+    Raises CourseError for other kinds of data, volumes, several labels an image, or one class.
+    """
+    own.expect(data, own.Labelled, TASK.title)
+    _, labelled, validation, test, _ = SIZES[profile]
+    known = data.labels["train"]
+    if known.ndim != 1 or data.images["train"].ndim != 4:
+        raise CourseError(
+            f"{data.source} holds volumes, or several labels for an image; augmentation needs 2D "
+            "images with one label each, such as breastmnist.npz or pneumoniamnist.npz."
+        )
+    first = int(np.bincount(known).argmax())
+    parts = []
+    for name, count in (("train", labelled), ("validation", validation), ("test", test)):
+        label = torch.from_numpy(data.labels[name] != first).long()
+        if label.unique().numel() < 2:
+            raise CourseError(f"{data.source} has only one class in its part {name!r}.")
+        generator = torch.Generator().manual_seed(seed if name == "train" else 0)
+        order = torch.randperm(len(label), generator=generator)
+        of_class = [order[label[order] == which] for which in (0, 1)]
+        count = min(count, *map(len, of_class))
+        index = torch.stack([rows[:count] for rows in of_class], 1).flatten()
+        image = torch.from_numpy(data.images[name][index.numpy()]).mean(1, keepdim=True)
+        image = F.interpolate(image, size=(32, 32), mode="bilinear", antialias=True)
+        image = WINDOW[0] + (WINDOW[1] - WINDOW[0]) * image
+        names = [data.subjects[name][k] for k in index.tolist()]
+        cases = _cases(image, label[index], names, name if name != "test" else "test images")
+        parts.append(replace(cases, provenance={"image": data.provenance, "label": "as given"}))
+    return Splits(*parts)
+
+
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
     """Random training patches, as many of each class as can be."""
     label = train["label"].cpu()
@@ -120,27 +158,28 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 
 
 def score(prediction: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-    """Shares of the AUC and the other scores; nan where a method does not answer."""
-    label, nothing = batch["label"], torch.full(batch["label"].shape, torch.nan)
-    scores = dict.fromkeys(TASK.metrics, nothing.to(batch["image"]))
-    if "probabilities" in prediction:
-        probabilities = prediction["probabilities"]
-        hit = classification.correct(probabilities, label)
-        scores |= {
-            "brier": classification.brier(probabilities, label),
-            "ece": classification.calibration_per_case(probabilities, label, bins=10),
-            "sensitivity": hit.masked_fill(label != 1, torch.nan),
-            "specificity": hit.masked_fill(label != 0, torch.nan),
-        }
-    else:
+    """Shares of the AUC; then the scores of probabilities, or those of an anomaly map."""
+    label = batch["label"]
+    if "probabilities" not in prediction:
         value = prediction["score"]
-        probabilities = torch.stack([-value, value], 1)
-        scores["pixel_auc"] = _pixel_auc(prediction["map"], batch["mask"])
-    scores["auc"] = classification.auc_per_case(probabilities, label)
+        return {
+            "auc": classification.auc_per_case(torch.stack([-value, value], 1), label),
+            "pixel_auc": _pixel_auc(prediction["map"], batch["mask"]),
+        }
+    probabilities = prediction["probabilities"]
+    hit = classification.correct(probabilities, label)
+    distance = torch.full_like(hit, torch.nan)
     if len(label) > 1:
         features = (_features(x) for x in (batch["image"], prediction["generated"]))
-        scores["kernel_distance"] = kernel_distance_per_case(*features)
-    return scores
+        distance = kernel_distance_per_case(*features)
+    return {
+        "auc": classification.auc_per_case(probabilities, label),
+        "brier": classification.brier(probabilities, label),
+        "ece": classification.calibration_per_case(probabilities, label, bins=10),
+        "sensitivity": hit.masked_fill(label != 1, torch.nan),
+        "specificity": hit.masked_fill(label != 0, torch.nan),
+        "kernel_distance": distance,
+    }
 
 
 def _pixel_auc(heat: Tensor, mask: Tensor) -> Tensor:
@@ -225,4 +264,10 @@ TASK = Task(
     score=score,
     pictures=pictures,
     lesson="02_synthesis/01_augmentation",
+    own=own_cases,
+    needs=("imagenet_weights",),
+    asks={
+        "malignancy": ("auc", "brier", "ece", "sensitivity", "specificity", "kernel_distance"),
+        "anomaly": ("auc", "pixel_auc"),
+    },
 )

@@ -186,10 +186,10 @@ EXERCISES = (
         hints=(
             "Three averages: of the kernel among real pictures, among made ones, and between the "
             "two crowds, the last with a weight of -2.",
-            "x @ y.T holds the scalar products of all pairs. Among one crowd, a picture must not be "
-            "compared with itself: leave out the diagonal.",
-            "values = kernel(x, x); (values.sum() - values.diagonal().sum()) / (n * (n - 1)) is the "
-            "average among one crowd of n; between the crowds a plain mean() is right.",
+            "x @ y.T holds the scalar products of all pairs. Among one crowd, a picture must not "
+            "be compared with itself: leave out the diagonal.",
+            "values = kernel(x, x); (values.sum() - values.diagonal().sum()) / (n * (n - 1)) is "
+            "the average among one crowd of n; between the crowds a plain mean() is right.",
         ),
         checker=check_kernel,
         answer=kernel_distance,

@@ -55,8 +55,8 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "With made pictures, the AUC is 0.945 instead of 0.940. Another seed gives 0.930 and 0.944. "
-        "What can be said?",
+        "With made pictures, the AUC is 0.945 instead of 0.940. Another seed gives 0.930 and "
+        "0.944. What can be said?",
         (
             Option("Made pictures help.", "One seed says so, the other does not."),
             Option("Made pictures harm.", "Also from one seed."),

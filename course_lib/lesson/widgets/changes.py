@@ -43,8 +43,9 @@ def changes_explorer(patches: Tensor, names: tuple[str, ...], pixel_mm: float) -
     figure.colorbar(shown[0], ax=axes, label="HU", extend="both", shrink=0.8)
 
     def draw(turn: float, shift: float, scale: float, noise: float) -> Picture:
-        for picture, values in zip(shown, changed(patches, turn, shift, scale, noise).flatten(0, 1)):
-            picture.set_data(values)
+        values = changed(patches, turn, shift, scale, noise).flatten(0, 1)
+        for picture, each in zip(shown, values, strict=True):
+            picture.set_data(each)
         largest = 10 * (1 + scale)
         axes[1].set_title(f"a 10 mm nodule may become {largest:.0f} mm" if scale else "changed")
         return Picture(

@@ -38,7 +38,7 @@ class AnoGAN(Method):
     seen = Change(noise=0.0)
 
     def __init__(
-        self, size: int = 32, width: int = 32, searches: int = 100, weight: float = 0.1
+        self, size: int = 32, width: int = 16, searches: int = 100, weight: float = 0.1
     ) -> None:
         super().__init__()
         self.searches, self.weight = searches, weight

@@ -13,7 +13,7 @@ the paper), and then learns from half real, half made ones. So the made ones can
 pictures, but nothing new about classes.
 
 Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patches in HU. Shrunk:
-32 pixels instead of 64, 128 to 32 maps instead of 1,024 to 128, z of 64 numbers instead of 100. D
+32 pixels instead of 64, 64 to 16 maps instead of 1,024 to 128, z of 64 numbers instead of 100. D
 sees classically changed patches: a hundred of them it would otherwise learn by heart.
 
 Radford, Metz & Chintala 2016, ICLR, arXiv:1511.06434 (doi 10.48550/arXiv.1511.06434).
@@ -29,7 +29,7 @@ from course_lib.losses.adversarial import discriminator_cross_entropy, non_satur
 from course_lib.methods.base import Method
 from course_lib.parts import dcgan
 from course_lib.parts.augment import Change
-from course_lib.parts.downstream import Judged, train_judges
+from course_lib.parts.downstream import Judged
 from course_lib.parts.hounsfield import from_lung_range, lung_range
 
 
@@ -37,9 +37,9 @@ class DCGAN(Judged, Method):
     """One generator for all classes. `width`: maps at half the size of a picture."""
 
     learning_rate = 5e-4
-    seen = Change()
+    seen = Change(noise=0.0)
 
-    def __init__(self, size: int = 32, width: int = 32) -> None:
+    def __init__(self, size: int = 32, width: int = 16) -> None:
         super().__init__()
         self.generator = dcgan.generator(size, width)
         self.discriminator = dcgan.Discriminator(size, width)

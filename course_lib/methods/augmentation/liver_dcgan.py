@@ -44,13 +44,13 @@ class LiverDCGAN(Judged, Method):
     """
 
     learning_rate = 5e-4
-    seen = Change()
+    seen = Change(noise=0.0)
 
     def __init__(
-        self, size: int = 32, width: int = 32, classic: bool = True, share: float = 0.5
+        self, size: int = 32, width: int = 16, classic: bool = True, share: float = 0.5
     ) -> None:
         super().__init__()
-        self.change, self.share = (self.seen if classic else NOTHING), share
+        self.change, self.share = (Change() if classic else NOTHING), share
         self.generators = nn.ModuleList(dcgan.generator(size, width) for _ in CLASSES)
         self.discriminators = nn.ModuleList(dcgan.Discriminator(size, width) for _ in CLASSES)
 
