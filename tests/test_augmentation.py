@@ -59,14 +59,6 @@ def test_patients_are_in_one_part_only(labelled):
     assert len(nodules[0]) == len(labelled.train) and not nodules[0] & nodules[1]
 
 
-def test_full_and_smoke_agree_on_who_is_a_test_patient(labelled):
-    benign, malignant = library.sorted_nodules()
-    patients = {n.patient for n in benign} | {n.patient for n in malignant}
-    assert set(labelled.test.subject) <= patients
-    assert library.SHARES["train"][1] == library.SHARES["validation"][0]
-    assert library.SHARES["validation"][1] == library.SHARES["test"][0]
-
-
 def test_labels_are_the_radiologists_and_balanced(labelled):
     ratings = {
         f"{n.patient}/nodule-{n.annotations[0].identifier}": sum(
@@ -273,7 +265,7 @@ def test_dcgan_is_built_as_its_paper_says(size):
     assert all(up.stride == (2, 2) for up in ups[1:]) and isinstance(maker[-1], nn.Tanh)
     assert len(layers(maker, nn.ReLU)) == len(ups) - 1 and not layers(maker, nn.LeakyReLU)
     assert {layer.negative_slope for layer in layers(judge, nn.LeakyReLU)} == {0.2}
-    weights = torch.cat([layer.weight.flatten() for layer in (*ups, *downs)])
+    weights = torch.cat([layer.weight.flatten() for layer in (*ups, *downs)]).detach()
     assert float(weights.std()) == pytest.approx(0.02, rel=0.05) and abs(weights.mean()) < 1e-3
 
 

@@ -170,7 +170,7 @@ def score(prediction: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
     hit = classification.correct(probabilities, label)
     distance = torch.full_like(hit, torch.nan)
     if len(label) > 1:
-        features = (_features(x) for x in (batch["image"], prediction["generated"]))
+        features = (image_features(x) for x in (batch["image"], prediction["generated"]))
         distance = kernel_distance_per_case(*features)
     return {
         "auc": classification.auc_per_case(probabilities, label),
@@ -188,7 +188,7 @@ def _pixel_auc(heat: Tensor, mask: Tensor) -> Tensor:
     return torch.stack([classification.auc(values, inside) for values, inside in pairs])
 
 
-def _features(image: Tensor) -> Tensor:
+def image_features(image: Tensor) -> Tensor:
     """(N, 1, 32, 32) HU → (N, 1280), of pictures enlarged to 64 pixels."""
     network = _network().to(image.device)
     unit = ((image - WINDOW[0]) / (WINDOW[1] - WINDOW[0])).clamp(0, 1)
