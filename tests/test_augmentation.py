@@ -285,6 +285,16 @@ def test_gans_use_adam_with_half_momentum_and_detach_made_pictures(name, splits)
             assert all(g.abs().max() > 0 for g in torch.autograd.grad(loss, own))
 
 
+def test_both_real_and_made_pictures_are_shown_under_noise():
+    method = made("dcgan").train()
+    image, seen = torch.zeros(4, 1, 32, 32), []
+    method.discriminator.register_forward_hook(lambda m, i, o: seen.append(i[0]))
+    list(method.losses({"image": image}))
+    real, fake, again = seen
+    assert float((real - lung_range(image)).std()) == pytest.approx(method.veil, rel=0.05)
+    assert float((fake - again).std()) == pytest.approx(2**0.5 * method.veil, rel=0.05)
+
+
 def test_adversarial_losses_are_those_of_goodfellow():
     real, fake = torch.randn(2, 9, generator=rng())
     p, q = real.sigmoid(), fake.sigmoid()
@@ -319,7 +329,7 @@ def test_liver_dcgan_has_a_pair_for_each_class_that_sees_its_class_only(labelled
     seen = []
     for network in method.discriminators:
         network.register_forward_hook(lambda m, i, o, n=network: seen.append((n, i[0])))
-    method.seen = NOTHING
+    method.seen, method.veil = NOTHING, 0.0
     list(method.losses(batch))
     for label, network in enumerate(method.discriminators):
         first = next(x for n, x in seen if n is network)

@@ -64,6 +64,15 @@ class Discriminator(nn.Module):
         return self.last(self.layers(image)).flatten()
 
 
+def veiled(image: Tensor, deviation: float) -> Tensor:
+    """The picture under fresh white noise, as a discriminator is shown it, real or made: of a few
+    hundred pictures it otherwise learns the very grain, wins, and has nothing left to teach.
+
+    Source: Sønderby et al. 2017, ICLR, arXiv:1610.04490 (instance noise).
+    """
+    return image + deviation * torch.randn_like(image)
+
+
 def noise(count: int, random: torch.Generator | None = None, latent: int = LATENT) -> Tensor:
     """z ~ N(0, 1), (count, latent), on the processor."""
     return torch.randn(count, latent, generator=random)

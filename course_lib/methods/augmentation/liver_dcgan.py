@@ -13,7 +13,7 @@ changed as far as was best on validation without made lesions.
 
 Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patches in HU. Shrunk:
 two classes of lung nodules for three of liver lesions, 32 pixels for 64, and the narrow networks
-of `dcgan`; both pairs share a batch, so that the discriminators see as many patches in all.
+of `dcgan` and its noise before D; both pairs share a batch, so that the discriminators see as many patches in all.
 
 Frid-Adar et al. 2018, Neurocomputing 321:321-331, doi 10.1016/j.neucom.2018.09.013.
 """
@@ -45,6 +45,7 @@ class LiverDCGAN(Judged, Method):
 
     learning_rate = 5e-4
     seen = Change(noise=0.0)
+    veil = 0.1
 
     def __init__(
         self, size: int = 32, width: int = 16, classic: bool = True, share: float = 0.5
@@ -78,10 +79,13 @@ class LiverDCGAN(Judged, Method):
                 continue
             real = lung_range(self.seen(patches, torch.default_generator))
             made = self.generators[label](dcgan.noise(len(real)).to(real.device))
-            judge = self.discriminators[label]
-            loss = discriminator_cross_entropy(judge(real), judge(made.detach()))
-            yield f"discriminator, {name}", loss
-            yield f"generator, {name}", non_saturating_generator(judge(made))
+            verdicts = (self.verdict(label, picture) for picture in (real, made.detach()))
+            yield f"discriminator, {name}", discriminator_cross_entropy(*verdicts)
+            yield f"generator, {name}", non_saturating_generator(self.verdict(label, made))
+
+    def verdict(self, label: int, picture: Tensor) -> Tensor:
+        """The logits (N,) of one class's discriminator, of pictures under noise."""
+        return self.discriminators[label](dcgan.veiled(picture, self.veil))
 
     def after_step(self, player: str) -> None:
         """What the judge has learnt from is no longer what is drawn."""
