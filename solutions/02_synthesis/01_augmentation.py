@@ -111,17 +111,17 @@ changes_explorer(torch.cat([patches[:1], patches[1:2]]), ("benign", "malignant")
 # %% [markdown]
 # **Does it help?** The judge is a small classifier, three times with three fixed seeds. It learns
 # from what a method hands to it, always for the same number of steps, and is then tested on
-# nodules of other patients. The score is the area under the ROC curve (AUC): 0.5 is guessing.
+# nodules of other patients. The score is the area under the ROC curve (AUC): 50 % is guessing.
 
 # %% tags=["lesson"]
 auc = {}
 
 
 def judge(name, number=seed, question=dataset):
-    """One method as a job of the benchmark; keeps its AUC."""
+    """One method as a job of the benchmark; keeps its AUC in percent."""
     found = run_here(task, name, question, profile, number, store=store)
-    auc[name, number] = show.mean_scores(found)["auc"]
-    print(f"{name}, seed {number}: AUC {auc[name, number]:.3f}")
+    auc[name, number] = 100 * show.mean_scores(found)["auc"]
+    print(f"{name}, seed {number}: AUC {auc[name, number]:.1f} %")
     return found
 
 
@@ -143,11 +143,11 @@ for count in (1, 4, 16):
     changed.set(classic["settings"]["chosen"])
     with torch.no_grad():
         scores = augmentation.score(changed.predict(splits.test.tensors), splits.test.tensors)
-    copies[count] = float(scores["auc"].mean())
+    copies[count] = 100 * float(scores["auc"].mean())
 show.lines(
     {"classic augmentation": copies},
     across="changed copies of each nodule (0: as they are)",
-    up="AUC (no unit)",
+    up="AUC (%)",
     title="The first copies help, the others hardly",
 )
 
@@ -167,6 +167,7 @@ show.lines(
 # $D$ sees through everything, that term is flat, and $G$ learns nothing.
 #
 # Write both, as means over the batch. Logits can be large: do not take the logarithm of zero.
+
 
 # %% tags=["lesson"]
 def gan_losses(real, fake):
@@ -302,9 +303,11 @@ show.images(
 # Write it, for features (n, d) and (m, d). The first two means must leave out each picture's
 # comparison with itself: that is what makes the distance unbiased.
 
+
 # %% tags=["lesson"]
 def kernel_distance(real, made):
     """The unbiased kernel distance of features (n, d) and (m, d): one number."""
+
     ### BEGIN SOLUTION
     def kernel(x, y):
         return (x @ y.T / x.shape[1] + 1) ** 3
@@ -359,7 +362,7 @@ show.lines(
 # One run says little. Another seed draws other training nodules and other first weights.
 
 # %% tags=["lesson"]
-auc["liver_dcgan", seed] = show.mean_scores(record)["auc"] if method == "liver_dcgan" else np.nan
+made = judge("liver_dcgan")
 again = judge("classic_augmentation", seed + 1)
 
 # %% tags=["lesson"]
@@ -386,16 +389,15 @@ show.lines(
         for name, label in names.items()
     },
     across="seed",
-    up="AUC on test patients (no unit)",
+    up="AUC on test patients (%)",
     title="Is the gain larger than the spread of the seeds?",
 )
 
 # %% tags=["lesson"]
-percent = {key: 100 * value for key, value in auc.items()}
-first = percent["classic_augmentation", seed]
-print(show.claim("Classic changes help", first, percent["no_augmentation", seed], "% AUC"))
-print(show.claim("Class-wise GANs go beyond", percent["liver_dcgan", seed], first, "% AUC"))
-gains = [percent["liver_dcgan", k] - percent["classic_augmentation", k] for k in seeds]
+first = auc["classic_augmentation", seed]
+print(show.claim("Classic changes help", first, auc["no_augmentation", seed], "% AUC"))
+print(show.claim("Class-wise GANs go beyond", auc["liver_dcgan", seed], first, "% AUC"))
+gains = [auc["liver_dcgan", k] - auc["classic_augmentation", k] for k in seeds]
 print("gain of the GANs by seed:", ", ".join(f"{gain:+.1f} %" for gain in gains))
 
 # %% [markdown]

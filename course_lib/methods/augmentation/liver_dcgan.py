@@ -13,7 +13,8 @@ changed as far as was best on validation without made lesions.
 
 Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patches in HU. Shrunk:
 two classes of lung nodules for three of liver lesions, 32 pixels for 64, and the narrow networks
-of `dcgan` and its noise before D; both pairs share a batch, so that the discriminators see as many patches in all.
+of `dcgan` and its noise before D; both pairs share a batch, so that the discriminators see as many
+patches in all.
 
 Frid-Adar et al. 2018, Neurocomputing 321:321-331, doi 10.1016/j.neucom.2018.09.013.
 """
