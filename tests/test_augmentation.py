@@ -450,6 +450,9 @@ def test_own_labelled_images_become_patches_of_two_classes(tmp_path):
     assert splits.train["image"].min() >= -1000 and splits.train["image"].max() <= 400
     assert splits.train["label"].float().mean() == 0.5
     assert not set(splits.train.subject) & set(splits.test.subject)
+    entry = catalogue.entry
+    assert entry("liver_dcgan").fits("path:own.npz") and not entry("anogan").fits("path:own.npz")
+    assert set(task.TASK.on("path:own.npz").metrics) == set(task.CLASSIFIED)
     three = task.own_cases(own_images(tmp_path, classes=3), "smoke", 0)
     assert set(three.test["label"].tolist()) == {0, 1}
 

@@ -2,7 +2,7 @@
 
 from course_lib.catalogue.entry import Entry
 
-LABELS, HEALTHY = ("malignancy",), ("anomaly",)
+LABELS, HEALTHY = ("malignancy", "path:"), ("anomaly",)
 
 METHODS = (
     Entry(

@@ -40,6 +40,7 @@ OTHER_PATIENTS = "nodules of other patients"
 # profile: nodules of each class in training, those of the seed, validation, test; healthy patches
 SIZES = {"smoke": (6, 4, 4, 6, 32), "class": (70, 50, 40, 90, 1000), "full": (70, 60, 40, 90, 8000)}
 WINDOW = (-1000.0, 400.0)
+CLASSIFIED = ("auc", "brier", "ece", "sensitivity", "specificity", "kernel_distance")
 
 
 @lru_cache(maxsize=2)
@@ -267,7 +268,8 @@ TASK = Task(
     own=own_cases,
     needs=("imagenet_weights",),
     asks={
-        "malignancy": ("auc", "brier", "ece", "sensitivity", "specificity", "kernel_distance"),
+        "malignancy": CLASSIFIED,
+        "path:": CLASSIFIED,
         "anomaly": ("auc", "pixel_auc"),
     },
 )
