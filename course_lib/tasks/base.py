@@ -79,7 +79,8 @@ class Task:
         own: (the user's data, profile, seed) → Splits; raises CourseError for what does not fit.
         needs: registry names that `own` needs besides the user's data.
         asks: for data sets with a question of their own, by name or by its part before the first
-            '/': the metrics that apply to them, the headline first; `path:` for the user's own. See `on`.
+            '/': the metrics that apply to them, the headline first; `path:` for the user's own.
+            See `on`.
     """
 
     id: str
