@@ -148,12 +148,12 @@ show.lines(
     {"classic augmentation": copies},
     across="changed copies of each nodule (0: as they are)",
     up="AUC (%)",
-    title="The first copies help, the others hardly",
+    title="More copies of the same nodules",
 )
 
 # %% [markdown]
-# This is the plateau that the survey speaks of (section 2.2.1): turned copies are still the same
-# hundred nodules. Whoever wants more needs other nodules.
+# Where the curve goes flat is the plateau that the survey speaks of (section 2.2.1): turned copies
+# are still the same hundred nodules. Steps up and down of a percent are chance.
 #
 # ## 3 · Build it: two networks that play
 #
@@ -450,8 +450,8 @@ quiz("augmentation")
 # %% [markdown]
 # ## Recap
 #
-# - Classic changes are safe as long as the label does not know of them. A few copies give most of
-#   the gain.
+# - Classic changes are safe as long as the label does not know of them. Their gain ends somewhere,
+#   because copies are still the same patients.
 # - A GAN is two losses; the generator's must push where the discriminator is sure.
 # - Made pictures are judged by what a classifier gains on real test patients, over several seeds,
 #   with the same judge and the same steps for all.

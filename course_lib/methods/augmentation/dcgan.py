@@ -14,8 +14,9 @@ pictures, but nothing new about classes.
 
 Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patches in HU. Shrunk:
 32 pixels instead of 64, 64 to 16 maps instead of 1,024 to 128, z of 64 numbers instead of 100. D
-sees classically changed patches under white noise (70 HU): of a hundred patches it otherwise
-learns the very grain, and wins.
+sees classically changed patches under white noise (175 HU) and learns at a quarter of G's speed
+(2.5e-4 and 1e-3 instead of 2e-4 each): with a hundred patches it otherwise wins in a hundred
+steps, and G draws a chequered pattern.
 
 Radford, Metz & Chintala 2016, ICLR, arXiv:1511.06434 (doi 10.48550/arXiv.1511.06434).
 """
@@ -37,9 +38,10 @@ from course_lib.parts.hounsfield import from_lung_range, lung_range
 class DCGAN(Judged, Method):
     """One generator for all classes. `width`: maps at half the size of a picture."""
 
-    learning_rate = 5e-4
+    learning_rate = 1e-3
+    discriminator_rate = 2.5e-4
     seen = Change(noise=0.0)
-    veil = 0.1
+    veil = 0.25
 
     def __init__(self, size: int = 32, width: int = 16) -> None:
         super().__init__()
@@ -62,8 +64,9 @@ class DCGAN(Judged, Method):
         }
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam with the paper's β₁ = 0.5."""
-        return torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.5, 0.999))
+        """Adam with the paper's β₁ = 0.5; the discriminator learns at a quarter of the speed."""
+        rate = self.learning_rate if player.startswith("generator") else self.discriminator_rate
+        return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The discriminator's loss on real and detached made patches, then the generator's."""
