@@ -430,6 +430,9 @@ show.strip(anogan, store)
 # The baseline keeps a few directions of largest variance of healthy lung and calls abnormal what
 # they cannot describe. No network at all.
 #
+# A minute is short for this generator: what it draws is dotted where lung is smooth, and the baseline
+# was ahead when this lesson was written.
+#
 # Look at the map. A vessel that the generator cannot draw is as bright as a nodule: rare and ill
 # are not the same.
 
