@@ -16,10 +16,18 @@ def name(entry):
     return f"{entry.task}-{entry.id}"
 
 
-def training_batch(entry, splits, count=4, seed=0):
+def asked(entry, splits):
+    """The task and the cases of the first data set that the method answers."""
     task = catalogue.task(entry.task)
+    if not entry.datasets:
+        return task, splits(entry.task)
+    return task.on(entry.datasets[0]), splits(entry.task, entry.datasets[0])
+
+
+def training_batch(entry, splits, count=4, seed=0):
+    task, cases = asked(entry, splits)
     generator = torch.Generator().manual_seed(seed)
-    return task.sample(splits(entry.task).train, "smoke", count, generator)
+    return task.sample(cases.train, "smoke", count, generator)
 
 
 def made(entry, seed=0):
@@ -34,11 +42,12 @@ def prepared(method):
 
 @pytest.mark.parametrize("entry", ALL, ids=name)
 def test_predicts_every_case_in_the_tasks_unit(entry, splits):
-    task, cases = catalogue.task(entry.task), splits(entry.task).test.subset([0, 1])
+    task, cases = asked(entry, splits)
+    cases = cases.test.subset([0, 1])
     method = made(entry)
     assert isinstance(method, Method) != entry.baseline
-    method.prepare(splits(entry.task).train)
-    with torch.inference_mode():
+    method.prepare(asked(entry, splits)[1].train)
+    with torch.no_grad():
         prediction = method.predict(cases.tensors)
     scores = task.score(prediction, cases.tensors)
     assert set(scores) == set(task.metrics)
@@ -48,11 +57,11 @@ def test_predicts_every_case_in_the_tasks_unit(entry, splits):
 
 @pytest.mark.parametrize("entry", ALL, ids=name)
 def test_prediction_leaves_its_input_alone(entry, splits):
-    cases = splits(entry.task).test.subset([0])
+    cases = asked(entry, splits)[1].test.subset([0])
     before = {key: value.clone() for key, value in cases.tensors.items()}
     method = made(entry)
-    method.prepare(splits(entry.task).train)
-    with torch.inference_mode():
+    method.prepare(asked(entry, splits)[1].train)
+    with torch.no_grad():
         method.predict(cases.tensors)
     assert all(torch.equal(before[key], value) for key, value in cases.tensors.items())
 
@@ -88,12 +97,12 @@ def test_a_few_steps_on_one_batch_lower_the_loss(entry, splits):
 
 @pytest.mark.parametrize("entry", LEARNING, ids=name)
 def test_training_is_repeatable(entry, splits):
-    task = catalogue.task(entry.task)
+    task, cases = asked(entry, splits)
 
     def trained(seed):
         method = made(entry, seed)
         plan = Plan(steps=2, batch=2, evaluations=1)
-        fit(method, task, splits(entry.task), profile="smoke", seed=seed, plan=plan, progress=False)
+        fit(method, task, cases, profile="smoke", seed=seed, plan=plan, progress=False)
         return torch.cat([p.detach().flatten() for p in method.parameters() if p.requires_grad])
 
     assert torch.equal(trained(1), trained(1))
@@ -103,7 +112,7 @@ def test_training_is_repeatable(entry, splits):
 @pytest.mark.parametrize("entry", LEARNING, ids=name)
 def test_training_never_sees_test_cases(entry, splits):
     """Weights after training do not change when the test cases are replaced by noise."""
-    task, clean = catalogue.task(entry.task), splits(entry.task)
+    task, clean = asked(entry, splits)
     spoiled = clean.test.subset(range(len(clean.test)))
     for value in spoiled.tensors.values():
         if value.is_floating_point():

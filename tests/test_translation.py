@@ -249,8 +249,10 @@ def test_least_squares_and_logistic_losses_are_their_formulas():
     assert float(adversarial.least_squares_generator(fake)) == pytest.approx(2.5)
     bce, one = nn.BCEWithLogitsLoss(), torch.ones(2)
     wanted = 0.5 * (bce(real, one) + bce(fake, 0 * one))
-    assert float(adversarial.logistic_critic(real, fake)) == pytest.approx(float(wanted))
-    assert float(adversarial.logistic_generator(fake)) == pytest.approx(float(bce(fake, one)))
+    assert float(0.5 * adversarial.discriminator_cross_entropy(real, fake)) == pytest.approx(
+        float(wanted)
+    )
+    assert float(adversarial.non_saturating_generator(fake)) == pytest.approx(float(bce(fake, one)))
 
 
 def test_gradient_correlation_of_known_images():

@@ -21,6 +21,7 @@ TASKS: tuple[str, ...] = (
     "super_resolution",
     "reconstruction_ct",
     "reconstruction_mr",
+    "augmentation",
     "translation",
 )
 

@@ -9,8 +9,8 @@ class Entry:
     """A method. `ref`: its number in the survey, None where the survey does not name it.
     `kind`: baseline, classical, supervised, adversarial, self-supervised …
     `data`: data sets of the registry that the method itself needs, such as pretrained weights.
-    `datasets`: those of the task's data sets that it can answer; empty: all of them. Among them
-    `path:` stands for the user's own data."""
+    `datasets`: those of the task's data sets that it can answer, `path:` for the user's own; empty:
+    all of them."""
 
     id: str
     task: str
@@ -34,8 +34,8 @@ class Entry:
 
     def fits(self, dataset: str) -> bool:
         """Whether the method can answer a data set of its task."""
-        words = (dataset, "path:" if dataset.startswith(("path:", "unverified:")) else dataset)
-        return not self.datasets or any(word in self.datasets for word in words)
+        kind = "path:" if dataset.startswith(("path:", "unverified:")) else dataset
+        return not self.datasets or kind in self.datasets
 
     def describe(self) -> dict[str, Any]:
         """What `course methods --json` prints."""

@@ -46,14 +46,15 @@ def least_squares_generator(fake: Tensor) -> Tensor:
     return (fake - 1).square().mean()
 
 
-def logistic_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """½ (BCE(σ(D(real)), 1) + BCE(σ(D(fake)), 0)).
+def discriminator_cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """mean -log σ(D(x)) + mean -log(1 - σ(D(G(z)))) of logits: is it real, or made?
 
     Goodfellow et al. 2014, NeurIPS, arXiv:1406.2661.
     """
-    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def logistic_generator(fake: Tensor) -> Tensor:
-    """BCE(σ(D(fake)), 1), the form that does not saturate."""
+def non_saturating_generator(fake: Tensor) -> Tensor:
+    """mean -log σ(D(G(z))) of logits; unlike mean log(1 - σ(D(G(z)))), its slope does not vanish
+    where the discriminator is sure. Goodfellow et al. 2014."""
     return F.softplus(-fake).mean()

@@ -85,14 +85,36 @@ def kernel_distance(real: Tensor, generated: Tensor) -> Tensor:
     """
     real, generated = _pair(real, generated)
 
-    def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
     def within(x: Tensor) -> Tensor:
-        values = kernel(x, x)
+        values = _kernel(x, x)
         return (values.sum() - values.diagonal().sum()) / (len(x) * (len(x) - 1))
 
-    return within(real) + within(generated) - 2 * kernel(real, generated).mean()
+    return within(real) + within(generated) - 2 * _kernel(real, generated).mean()
+
+
+def kernel_distance_per_case(real: Tensor, generated: Tensor) -> Tensor:
+    """Each pair's share of the kernel distance, (n,); their mean is `kernel_distance`.
+
+    Args:
+        real, generated: (n, d) with equal n; row i of both makes pair i.
+
+    Raises CourseError for sets of different size.
+    """
+    if len(real) != len(generated):
+        raise CourseError(f"Shares need as many made as real pictures, got {len(generated)}.")
+    first, second = _pair(real, generated)
+
+    def within(x: Tensor) -> Tensor:
+        values = _kernel(x, x)
+        return (values.sum(1) - values.diagonal()) / (len(x) - 1)
+
+    cross = _kernel(first, second)
+    shares = within(first) + within(second) - cross.mean(0) - cross.mean(1)
+    return shares.to(real)
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    return (x @ y.T / x.shape[1] + 1) ** 3
 
 
 def _pair(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:

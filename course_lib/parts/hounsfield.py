@@ -15,3 +15,13 @@ def relative_attenuation(hu: Tensor) -> Tensor:
 def hounsfield(relative: Tensor) -> Tensor:
     """μ / μ_water → HU."""
     return (relative - 1) * 1000
+
+
+def lung_range(hu: Tensor) -> Tensor:
+    """HU → [-1, 1]: air (-1000 HU) is -1, and 400 HU and all above are 1."""
+    return ((hu + 1000) / 700 - 1).clamp(-1, 1)
+
+
+def from_lung_range(value: Tensor) -> Tensor:
+    """The inverse of `lung_range`, up to what was clipped."""
+    return 700 * (value + 1) - 1000

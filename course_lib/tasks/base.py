@@ -79,7 +79,8 @@ class Task:
         own: (the user's data, profile, seed) → Splits; raises CourseError for what does not fit.
         needs: registry names that `own` needs besides the user's data.
         asks: for data sets with a question of their own, by name or by its part before the first
-            '/': the metrics that apply to them, the headline first. See `on`.
+            '/': the metrics that apply to them, the headline first; `path:` for the user's own.
+            See `on`.
     """
 
     id: str
@@ -100,7 +101,8 @@ class Task:
 
     def on(self, dataset: str) -> "Task":
         """The task as this data set asks it: with its metrics and its headline."""
-        names = self.asks.get(dataset) or self.asks.get(dataset.partition("/")[0])
+        kind = "path:" if own_data.is_own(dataset) else dataset.partition("/")[0]
+        names = self.asks.get(dataset) or self.asks.get(kind)
         if not names:
             return self
         chosen = {name: self.metrics[name] for name in names}

@@ -123,6 +123,8 @@ def nodule_patches(
     min_raters: int = 3,
     lung: str = "both",
     patients: Sequence[str] | None = None,
+    among: Sequence[Nodule] | None = None,
+    room: Lungs | None = None,
 ) -> Cases:
     """Patches of real lung with a nodule in the middle, and the same lung without it.
 
@@ -132,7 +134,8 @@ def nodule_patches(
         seed: the same seed gives the same patches.
         min_raters: outlines that a nodule needs. lung: `left`, `right` or `both`, so that training
         and test need not share a background: it is all of ONE scan.
-        patients: whose nodules; all by default.
+        patients: whose nodules; all by default. among: which nodules, instead of all with enough
+        raters. room: where they may lie; by default anywhere in the lungs of `chest_ct`.
     Returns Cases, `subject` = the patient whose nodule it is, with
         image, background   (n, 1, size, size) or (n, 1, slices, size, size), HU
         mask                the same shape, uint8
@@ -140,11 +143,12 @@ def nodule_patches(
         ratings             (n, 9), means in the order of `lidc.RATINGS`
         raters              (n,), how many outlined it
     """
-    known = [k for k in nodules(min_raters) if patients is None or k.patient in patients]
+    found = nodules(min_raters) if among is None else among
+    known = [k for k in found if patients is None or k.patient in patients]
     known = [k for k in known if max(k.annotations, key=_width).diameter_mm < 0.6 * size]
     if not known:
         raise CourseError("No nodule is left: allow more patients, fewer raters or larger patches.")
-    room = lungs()
+    room = room or lungs()
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(known), generator=generator).tolist()
     images, masks, before, picked = [], [], [], []

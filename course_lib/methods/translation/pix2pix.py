@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from course_lib import device
 from course_lib.cases import Batch
-from course_lib.losses.adversarial import logistic_critic, logistic_generator
+from course_lib.losses.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.methods.base import Method
 from course_lib.parts.translators import (
     from_unit,
@@ -97,10 +97,11 @@ class Pix2Pix(Method):
         fake = self.generator(source)
         if self.discriminator is not None:
             real = self._judge(source, target)
-            yield "discriminator", logistic_critic(real, self._judge(source, fake.detach()))
+            judged = self._judge(source, fake.detach())
+            yield "discriminator", 0.5 * discriminator_cross_entropy(real, judged)
         loss = self.pixel * F.l1_loss(fake, target)
         if self.discriminator is not None:
-            loss = loss + self.adversarial * logistic_generator(self._judge(source, fake))
+            loss = loss + self.adversarial * non_saturating_generator(self._judge(source, fake))
         yield "generator", loss
 
     def _judge(self, source: Tensor, image: Tensor) -> Tensor:

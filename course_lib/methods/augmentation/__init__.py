@@ -1,0 +1,1 @@
+"""Augmentation: new training pictures, and what they are good for."""
