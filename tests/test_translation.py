@@ -251,8 +251,6 @@ def test_least_squares_and_logistic_losses_are_their_formulas():
     wanted = 0.5 * (bce(real, one) + bce(fake, 0 * one))
     ours = 0.5 * adversarial.discriminator_cross_entropy(real, fake)
     assert float(ours) == pytest.approx(float(wanted))
-        float(wanted)
-    )
     assert float(adversarial.non_saturating_generator(fake)) == pytest.approx(float(bce(fake, one)))
 
 

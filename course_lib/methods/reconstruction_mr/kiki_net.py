@@ -14,7 +14,8 @@ centre alone. So K-networks work on x̂ · (ε + ρ) / s: ρ the distance from t
 the largest frequency, s the picture's own root mean square after that.
 
 k-space (N, 1, H, W) complex, zero where not sampled → picture (N, 1, H, W) complex. Shrunk: 4
-convolutions of 24 maps instead of about 25 layers per network. `order` names the networks, so that
+convolutions of 24 maps instead of about 25 layers per network. K has no shortcut, as in the paper,
+but its first weights pass its input on, because there are hundreds of steps here. `order` names the networks, so that
 the paper's opponents "II" and "KK" of equal size are here too.
 
 Eo, Jun, Kim, Jang, Lee & Hwang 2018, Magnetic Resonance in Medicine 80(5):2188-2201,
@@ -45,6 +46,25 @@ def stack(layers: int, width: int) -> nn.Sequential:
     return nn.Sequential(*modules[:-1])
 
 
+@torch.no_grad()
+def pass_on(network: nn.Sequential) -> None:
+    """Lets the first four maps carry both channels and their negatives through the rectifiers:
+    max(v, 0) - max(-v, 0) = v. The other maps start at random and join through the last layer."""
+    first, *between, last = (layer.weight for layer in network[::2])
+    for layer in (first, *between):
+        layer[:4] = 0
+    last.mul_(0.1)
+    last[:, :4] = 0
+    for channel in (0, 1):
+        for place, sign in ((2 * channel, 1.0), (2 * channel + 1, -1.0)):
+            first[place, channel, 1, 1] = sign
+            for layer in between:
+                layer[place, place, 1, 1] = 1
+            last[channel, place, 1, 1] = sign
+    for layer in network[::2]:
+        layer.bias.zero_()
+
+
 def emphasis(size: torch.Size) -> Tensor:
     """ε + ρ over centred k-space, (1, 1, H, W)."""
     rows, columns = ((torch.arange(n) - n // 2) / (n / 2) for n in size)
@@ -60,6 +80,9 @@ class KIKINet(Method):
         super().__init__()
         self.order = order
         self.networks = nn.ModuleList(stack(layers, width) for _ in order)
+        for domain, network in zip(order, self.networks, strict=True):
+            if domain == "K":
+                pass_on(network)
         self.stages = tuple(Stage(f"{domain}{k}") for k, domain in enumerate(order))
         self.stage = self.stages[-1].name
 
