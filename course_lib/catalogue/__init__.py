@@ -23,6 +23,7 @@ TASKS: tuple[str, ...] = (
     "reconstruction_mr",
     "augmentation",
     "translation",
+    "segmentation",
 )
 
 METHODS: tuple[Entry, ...] = tuple(

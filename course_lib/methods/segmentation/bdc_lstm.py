@@ -1,0 +1,126 @@
+"""kU-Net + BDC-LSTM: a 2D network sees each slice, a recurrent one reads the stack like a book.
+
+New in the paper: slices of a stack are far apart, so 3D filters mix what does not belong together.
+Instead a 2D network extracts the features of every slice, and ConvLSTMs carry context along z, one
+upwards and one downwards (BDC: bi-directional convolutional):
+
+    fₖ = kU-Net(slice k),   h↑ₖ = LSTM(fₖ, h↑ₖ₋₁),   h↓ₖ = LSTM(fₖ, h↓ₖ₊₁),   scores = W [h↑ₖ, h↓ₖ]
+
+kU-Net with k = 2: a U-Net on the slice at half the resolution hands its maps to one at full
+resolution. The BDC-LSTMs are stacked like a U: one at half the resolution, then one at full. Loss:
+pixel cross-entropy. Training is decoupled: first kU-Net alone, then the LSTMs on its frozen
+features, last both. Input and output (N, 1, D, H, W), any depth.
+
+Shrunk: U-Nets of 8 to 32 maps, states of 12 and 6. The survey has the LSTM run along all three
+axes; that is PyraMiD-LSTM, this one goes along z only.
+
+Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, arXiv:1609.01006 (no doi).
+"""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.cases import Batch
+from course_lib.losses.segmentation import cross_entropy
+from course_lib.methods.base import Stage
+from course_lib.methods.segmentation import Segmenter
+from course_lib.parts.conv_lstm import BiConvLSTM
+from course_lib.parts.stacks import from_slices, padded, standardise, to_slices
+from course_lib.parts.u_net import UNetwork
+
+
+class KUNet(nn.Module):
+    """Two nested U-Nets: slices (N, 1, H, W) → features (N, 12, H, W); sides divide by 8."""
+
+    features = 12
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.coarse = UNetwork(1, 1, (12, 24, 48))
+        self.coarse.head = nn.Identity()  # its maps are handed on, not its scores
+        self.fine = UNetwork(1, classes, (self.features, 24, 48), extra=12)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features of each pixel."""
+        half = F.avg_pool2d(image, 2)
+        return self.fine.features(image, extra=self.coarse.features(half))
+
+
+class BDCLSTM(nn.Module):
+    """Features of a stack (N, C, D, H, W) → class scores (N, classes, D, H, W)."""
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.below = BiConvLSTM(features, 12)
+        self.above = BiConvLSTM(features + 24, 6)
+        self.head = nn.Conv3d(12, classes, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Down a level, along z, up again, along z."""
+        deep = self.below(F.avg_pool3d(features, (1, 2, 2)))
+        deep = F.interpolate(deep, features.shape[2:], mode="nearest")
+        return self.head(self.above(torch.cat([features, deep], dim=1)))
+
+
+class Reader(nn.Module):
+    """Both networks: (N, 1, D, H, W) → class scores with and without context along z."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.slices = KUNet(classes)
+        self.stack = BDCLSTM(KUNet.features, classes)
+
+    def forward(self, stack: Tensor, context: bool = True) -> tuple[Tensor | None, Tensor]:
+        """(scores of the LSTMs, scores of the slices alone)."""
+        height, width = stack.shape[-2:]
+        maps = self.slices(to_slices(padded(stack, (8, 8))))
+        alone = from_slices(self.slices.fine.head(maps), len(stack))[..., :height, :width]
+        if not context:
+            return None, alone
+        maps = from_slices(maps, len(stack))[..., :height, :width]
+        return self.stack(padded(maps, (2, 2)))[..., :height, :width], alone
+
+
+class KUNetBDCLSTM(Segmenter):
+    """The two networks. `context=False` leaves kU-Net alone, with all the steps."""
+
+    def __init__(self, context: bool = True) -> None:
+        self.context = context
+        super().__init__()
+        if context:
+            self.stages = (Stage("slices", 5), Stage("stack", 3), Stage("both", 2))
+
+    def build(self, classes: int) -> nn.Module:
+        """Both networks; without context the second is missing."""
+        reader = Reader(classes)
+        if not self.context:
+            reader.stack = None
+        return reader
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        """One network after the other, then both."""
+        part = {"slices": self.network.slices, "stack": self.network.stack}.get(self.stage)
+        return {"network": (part or self.network).parameters()}
+
+    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        """Cross-entropy of whichever answers the stage trains."""
+        context = self.context and self.stage != "slices"
+        if self.stage == "stack":
+            self.network.slices.eval()  # its statistics are frozen as well
+        read, alone = self.network(standardise(batch), context)
+        loss = read.new_zeros(()) if read is not None else alone.new_zeros(())
+        if self.stage != "stack":
+            loss = loss + cross_entropy(alone, batch["label"])
+        if read is not None:
+            loss = loss + cross_entropy(read, batch["label"])
+        yield "network", loss
+
+    def scores(self, batch: Batch) -> Tensor:
+        """Class scores: with context once the LSTMs have been trained."""
+        read, alone = self.network(
+            standardise(batch), context=self.context and self.stage != "slices"
+        )
+        return alone if read is None else read

@@ -1,0 +1,109 @@
+"""SegAN: a critic that does not say *fake*, but shows where its features disagree.
+
+New in the paper: the critic C looks at the image *masked* by a label map, once by the predicted
+one, once by the true one. Its feature maps of all levels are compared, pixel for pixel:
+
+    L(S, C) = mean over levels i of  mean |Cᵢ(x · S(x)) − Cᵢ(x · y)|
+
+The critic maximises L, the segmentor S minimises it. S has no pixel loss: every gradient comes
+through the critic, and a comparison of maps says far more than one number real/fake. The critic's
+weights are clipped, or it could grow L without end. Image (N, 1, D, H, W), each slice by itself;
+S(x) are probabilities (N, K, H, W) of the K structures, and each masks a copy of the image.
+
+Options, the paper's ablations: `levels="last"` compares the deepest level only; `levels="scalar"`
+is an ordinary discriminator with one score for a masked image. Shrunk: the segmentor is a U-Net of
+16 to 128 maps, the critic has four levels of 16 to 64. Windowed intensities are mapped to ½ … 1½
+before they are masked, so that dark structures do not vanish in the product.
+
+Xue, Xu, Zhang, Long & Huang 2018, Neuroinformatics 16:383-392, doi 10.1007/s12021-018-9377-x.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.cases import Batch
+from course_lib.losses.segmentation import one_hot
+from course_lib.methods.segmentation import Segmenter
+from course_lib.methods.segmentation.unet import SliceBySlice
+from course_lib.parts.stacks import standardise, to_slices
+from course_lib.parts.u_net import UNetwork
+
+
+class Critic(nn.Module):
+    """Masked images (N, K, H, W) → maps of every level, each half as fine as the one before."""
+
+    def __init__(self, structures: int, widths: tuple[int, ...] = (16, 32, 64, 64)) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
+            for before, after in pairwise((structures, *widths))
+        )
+
+    def forward(self, masked: Tensor) -> list[Tensor]:
+        """The maps, the finest first."""
+        maps = []
+        for level in self.levels:
+            masked = level(masked)
+            maps.append(masked)
+        return maps
+
+
+class SegAN(Segmenter):
+    """Segmentor and critic."""
+
+    critic_rate = 1e-3
+
+    def __init__(self, levels: str = "all", bound: float = 0.05) -> None:
+        if levels not in ("all", "last", "scalar"):
+            raise TypeError(f"levels is 'all', 'last' or 'scalar', not {levels!r}")
+        self.levels, self.bound = levels, bound
+        super().__init__()
+
+    def build(self, classes: int) -> nn.Module:
+        """The segmentor and its critic."""
+        segmentor = SliceBySlice(UNetwork(1, classes))
+        return nn.ModuleDict({"segmentor": segmentor, "critic": Critic(classes - 1)})
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        """Two players."""
+        return {name: part.parameters() for name, part in self.network.items()}
+
+    def optimiser(self, player: str, parameters: list[nn.Parameter]):
+        """Adam for the segmentor, and for the critic at a rate of its own."""
+        optimiser = super().optimiser(player, parameters)
+        if player == "critic":
+            optimiser.param_groups[0]["lr"] = self.critic_rate
+        return optimiser
+
+    def after_step(self, player: str) -> None:
+        """Clips the critic's weights to ±bound."""
+        if player == "critic":
+            for weight in self.network["critic"].parameters():
+                weight.data.clamp_(-self.bound, self.bound)
+
+    def scores(self, batch: Batch) -> Tensor:
+        """Class scores (N, C, D, H, W)."""
+        return self.network["segmentor"](standardise(batch))
+
+    def masked(self, batch: Batch, maps: Tensor) -> Tensor:
+        """The image times each structure's map (N, C, D, H, W): slices (N·D, C − 1, H, W)."""
+        return to_slices((1 + standardise(batch) / 2) * maps[:, 1:])
+
+    def distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """What the critic maximises and the segmentor minimises."""
+        pairs = list(zip(self.network["critic"](ours), self.network["critic"](theirs), strict=True))
+        if self.levels == "scalar":
+            return pairs[-1][1].mean() - pairs[-1][0].mean()
+        chosen = pairs if self.levels == "all" else pairs[-1:]
+        return sum(F.l1_loss(a, b) for a, b in chosen) / len(chosen)
+
+    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        """The critic's loss, then the segmentor's: the same number with opposite signs."""
+        probabilities = self.scores(batch).softmax(1)
+        truth = one_hot(batch["label"], probabilities.shape[1])
+        real, fake = (self.masked(batch, maps) for maps in (truth, probabilities))
+        yield "critic", -self.distance(fake.detach(), real)
+        yield "segmentor", self.distance(fake, real)
