@@ -259,8 +259,8 @@ def _square(image: Tensor, pixels: int, outside: float) -> Tensor:
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
-    """Random pieces of training stacks; every second one is centred, as far as it can, on a voxel of
-    a structure that is drawn first, so that small structures are seen as often as large ones."""
+    """Random pieces of training stacks. Every second one is centred, as far as can be, on a voxel
+    of a structure that is drawn first: small ones are seen as often as large ones."""
     size = SIZES[profile]
     shape = train["image"].shape[2:]
     flat = bool((train["spacing"][0, 0] <= 1.01 * train["spacing"][0, 1]).item())
@@ -353,7 +353,7 @@ TASK = Task(
     },
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=200, batch=4, evaluations=5),
+        "class": Plan(steps=200, batch=2, evaluations=5),
         "full": Plan(steps=30_000, batch=8, evaluations=40),
     },
     make=make,

@@ -11,7 +11,7 @@ resolution. The BDC-LSTMs are stacked like a U: one at half the resolution, then
 pixel cross-entropy. Training is decoupled: first kU-Net alone, then the LSTMs on its frozen
 features, last both. Input and output (N, 1, D, H, W), any depth.
 
-Shrunk: U-Nets of 8 to 32 maps, states of 12 and 6. The survey has the LSTM run along all three
+Shrunk: U-Nets of 8 to 32 maps, states of 8 and 6. The survey has the LSTM run along all three
 axes; that is PyraMiD-LSTM, this one goes along z only.
 
 Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, arXiv:1609.01006 (no doi).
@@ -54,8 +54,8 @@ class BDCLSTM(nn.Module):
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
-        self.below = BiConvLSTM(features, 12)
-        self.above = BiConvLSTM(features + 24, 6)
+        self.below = BiConvLSTM(features, 8)
+        self.above = BiConvLSTM(features + 16, 6)
         self.head = nn.Conv3d(12, classes, 1)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class Reader(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.slices = KUNet(classes)
+        self.slices = KUNet(classes).to(memory_format=torch.channels_last)
         self.stack = BDCLSTM(KUNet.features, classes)
 
     def forward(self, stack: Tensor, context: bool = True) -> tuple[Tensor | None, Tensor]:

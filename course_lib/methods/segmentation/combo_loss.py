@@ -27,7 +27,7 @@ class ComboLoss(UNet):
         self,
         alpha: float = 0.5,
         beta: float = 0.5,
-        widths: tuple[int, ...] = (16, 32, 64, 128),
+        widths: tuple[int, ...] = (12, 24, 48, 96),
         dims: int = 2,
     ) -> None:
         self.alpha, self.beta = alpha, beta

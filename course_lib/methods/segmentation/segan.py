@@ -12,7 +12,7 @@ S(x) are probabilities (N, K, H, W) of the K structures, and each masks a copy o
 
 Options, the paper's ablations: `levels="last"` compares the deepest level only; `levels="scalar"`
 is an ordinary discriminator with one score for a masked image. Shrunk: the segmentor is a U-Net of
-16 to 128 maps, the critic has four levels of 16 to 64. Windowed intensities are mapped to ½ … 1½
+12 to 96 maps, the critic has four levels of 16 to 64. Windowed intensities are mapped to ½ … 1½
 before they are masked, so that dark structures do not vanish in the product.
 
 Xue, Xu, Zhang, Long & Huang 2018, Neuroinformatics 16:383-392, doi 10.1007/s12021-018-9377-x.
@@ -64,7 +64,7 @@ class SegAN(Segmenter):
 
     def build(self, classes: int) -> nn.Module:
         """The segmentor and its critic."""
-        segmentor = SliceBySlice(UNetwork(1, classes))
+        segmentor = SliceBySlice(UNetwork(1, classes, (12, 24, 48, 96)))
         return nn.ModuleDict({"segmentor": segmentor, "critic": Critic(classes - 1)})
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
