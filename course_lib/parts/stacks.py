@@ -31,8 +31,9 @@ def padded(image: Tensor, multiples: Sequence[int]) -> Tensor:
 
     Crop the network's answer back to the image's sides.
     """
-    sides = image.shape[-len(multiples) :]
-    missing = [-side % m for side, m in zip(sides, multiples, strict=True)]
+    spatial = image.shape[2:]
+    factors = [1] * (len(spatial) - len(multiples)) + list(multiples)
+    missing = [-side % factor for side, factor in zip(spatial, factors, strict=True)]
     if not any(missing):
         return image
     return F.pad(image, [n for k in reversed(missing) for n in (0, k)], mode="replicate")

@@ -259,7 +259,7 @@ def _square(image: Tensor, pixels: int, outside: float) -> Tensor:
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
-    """Random pieces of training stacks. Every second one is centred, as far as can be, on a voxel
+    """Random pieces of training stacks. About half are centred, as far as can be, on a voxel
     of a structure that is drawn first: small ones are seen as often as large ones."""
     size = SIZES[profile]
     shape = train["image"].shape[2:]
@@ -267,14 +267,15 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
     piece = [min(a, b) for a, b in zip(size.piece_3d if flat else size.piece, shape, strict=True)]
     which = torch.randint(len(train), (count,), generator=generator).tolist()
     batch: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
-    for k, case in enumerate(which):
+    for case in which:
         label = train["label"][case, 0]
         corner = [
             int(torch.randint(n - m + 1, (1,), generator=generator))
             for n, m in zip(shape, piece, strict=True)
         ]
         wanted = int(torch.randint(1, int(train["classes"][0]), (1,), generator=generator))
-        places = (label == wanted).nonzero() if k % 2 else label[:0].nonzero()
+        centred = bool(torch.rand(1, generator=generator) < 0.5)
+        places = (label == wanted).nonzero() if centred else label[:0].nonzero()
         if len(places):
             centre = places[int(torch.randint(len(places), (1,), generator=generator))].tolist()
             corner = [
