@@ -25,10 +25,20 @@ def cross_entropy(scores: Tensor, labels: Tensor, weights: Tensor | None = None)
     return F.cross_entropy(scores, labels[:, 0].long(), weights)
 
 
-def balanced_cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy in which all classes that occur in the batch have the same say."""
+def balanced_cross_entropy(scores: Tensor, labels: Tensor, power: float = 1.0) -> Tensor:
+    """Cross-entropy with a weight of frequency^−power for each class of the batch.
+
+    With power 1 all classes have the same say, and small ones are drawn too large; with ½ a class
+    a hundred times as rare weighs ten times as much.
+    """
     counts = torch.bincount(labels.flatten().long(), minlength=scores.shape[1]).to(scores)
-    return cross_entropy(scores, labels, (counts.sum() / counts.clamp_min(1)) * (counts > 0))
+    weights = (counts.sum() / counts.clamp_min(1)).pow(power) * (counts > 0)
+    return cross_entropy(scores, labels, weights)
+
+
+def damped_cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy with weights of one over the root of each class's frequency."""
+    return balanced_cross_entropy(scores, labels, 0.5)
 
 
 def soft_dice(p: Tensor, t: Tensor, squared: bool = True) -> Tensor:
@@ -86,6 +96,7 @@ def combo_loss(scores: Tensor, labels: Tensor, alpha: float = 0.5, beta: float =
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": cross_entropy,
     "balanced_cross_entropy": balanced_cross_entropy,
+    "damped_cross_entropy": damped_cross_entropy,
     "dice": dice_loss,
     "focal": focal_loss,
     "dice_ce": dice_ce_loss,

@@ -354,7 +354,7 @@ TASK = Task(
     },
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=200, batch=2, evaluations=5),
+        "class": Plan(steps=280, batch=2, evaluations=5),
         "full": Plan(steps=30_000, batch=8, evaluations=40),
     },
     make=make,

@@ -12,19 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
-from course_lib.losses.segmentation import cross_entropy
+from course_lib.losses.segmentation import damped_cross_entropy
 from course_lib.methods.base import Method
 from course_lib.parts.stacks import standardise
 
 
 class Segmenter(Method):
-    """A network trained with pixel cross-entropy, unless a subclass says otherwise.
+    """A network trained with pixel cross-entropy, unless a subclass says otherwise. Classes differ
+    sixtyfold in size, so each weighs one over the root of its frequency.
 
     Subclasses write `build`; it is called again by `prepare` if the data set has another number of
     classes than the default one.
     """
 
-    learning_rate = 4e-3
+    learning_rate = 1e-2  # chosen on validation, against 4e-3
     classes = 6
 
     def __init__(self) -> None:
@@ -48,7 +49,7 @@ class Segmenter(Method):
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """The loss of class scores; labels (N, 1, D, H, W)."""
-        return cross_entropy(scores, labels)
+        return damped_cross_entropy(scores, labels)
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """One loss of one network."""

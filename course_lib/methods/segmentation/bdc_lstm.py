@@ -11,7 +11,7 @@ resolution. The BDC-LSTMs are stacked like a U: one at half the resolution, then
 pixel cross-entropy. Training is decoupled: first kU-Net alone, then the LSTMs on its frozen
 features, last both. Input and output (N, 1, D, H, W), any depth.
 
-Shrunk: U-Nets of 8 to 32 maps, states of 8 and 6. The survey has the LSTM run along all three
+Shrunk: U-Nets of 8 to 32 maps, states of 8 and 4. The survey has the LSTM run along all three
 axes; that is PyraMiD-LSTM, this one goes along z only.
 
 Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, arXiv:1609.01006 (no doi).
@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch
-from course_lib.losses.segmentation import cross_entropy
+from course_lib.losses.segmentation import damped_cross_entropy
 from course_lib.methods.base import Stage
 from course_lib.methods.segmentation import Segmenter
 from course_lib.parts.conv_lstm import BiConvLSTM
@@ -33,15 +33,15 @@ from course_lib.parts.u_net import UNetwork
 
 
 class KUNet(nn.Module):
-    """Two nested U-Nets: slices (N, 1, H, W) → features (N, 12, H, W); sides divide by 8."""
+    """Two nested U-Nets: slices (N, 1, H, W) → features (N, 8, H, W); sides divide by 8."""
 
-    features = 12
+    features = 8
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.coarse = UNetwork(1, 1, (12, 24, 48))
+        self.coarse = UNetwork(1, 1, (8, 16, 32))
         self.coarse.head = nn.Identity()  # its maps are handed on, not its scores
-        self.fine = UNetwork(1, classes, (self.features, 24, 48), extra=12)
+        self.fine = UNetwork(1, classes, (self.features, 16, 32), extra=8)
 
     def forward(self, image: Tensor) -> Tensor:
         """Features of each pixel."""
@@ -55,8 +55,8 @@ class BDCLSTM(nn.Module):
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
         self.below = BiConvLSTM(features, 8)
-        self.above = BiConvLSTM(features + 16, 6)
-        self.head = nn.Conv3d(12, classes, 1)
+        self.above = BiConvLSTM(features + 16, 4)
+        self.head = nn.Conv3d(8, classes, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Down a level, along z, up again, along z."""
@@ -113,9 +113,9 @@ class KUNetBDCLSTM(Segmenter):
         read, alone = self.network(standardise(batch), context)
         loss = read.new_zeros(()) if read is not None else alone.new_zeros(())
         if self.stage != "stack":
-            loss = loss + cross_entropy(alone, batch["label"])
+            loss = loss + damped_cross_entropy(alone, batch["label"])
         if read is not None:
-            loss = loss + cross_entropy(read, batch["label"])
+            loss = loss + damped_cross_entropy(read, batch["label"])
         yield "network", loss
 
     def scores(self, batch: Batch) -> Tensor:

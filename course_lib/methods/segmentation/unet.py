@@ -3,10 +3,11 @@
 New in the paper: a contracting and an expanding path of equal length, joined at every level by
 concatenating features (N, C, H, W). It learns from a few images.
 
-    loss = −mean w(x) log p(x),   w(x) = 1 + w₀ exp(−(d₁(x) + d₂(x))² / 2σ²)
+    loss = −mean w(x) log p(x),   w(x) = w_c(x) + w₀ exp(−(d₁(x) + d₂(x))² / 2σ²)
 
-with d₁, d₂ the distances to the nearest and second nearest object, so that narrow gaps count more;
-w₀ = 0 by default, because tissues touch everywhere. Input (N, 1, D, H, W), each slice by itself.
+with w_c a weight of the true class (here one over the root of its frequency) and d₁, d₂ the
+distances to the nearest and second nearest object, so that narrow gaps count more; w₀ = 0 by
+default, because tissues touch everywhere, and w_c = 1 where it is not. Input (N, 1, D, H, W), each slice by itself.
 
 Options: `skips=False` cuts the skips; `loss` is a name in `losses.segmentation.LOSSES`; `dims=3`
 makes it the 3D U-Net; `border` is w₀. Shrunk: 12 to 96 maps in four levels instead of 64 to 1024
@@ -47,7 +48,7 @@ class UNet(Segmenter):
         self,
         widths: tuple[int, ...] = (12, 24, 48, 96),
         skips: bool = True,
-        loss: str = "cross_entropy",
+        loss: str = "damped_cross_entropy",
         dims: int = 2,
         border: float = 0.0,
     ) -> None:
