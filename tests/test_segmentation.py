@@ -1,5 +1,7 @@
 """Segmentation: who is tested, what the cases hold; and what makes each method itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from course_lib.parts.conv_lstm import BiConvLSTM, ConvLSTM
 from course_lib.parts.stacks import from_slices, padded, standardise, to_slices
 from course_lib.parts.u_net import UNetwork
 from course_lib.tasks import segmentation as task
+from course_lib.tasks import stacks
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_subjects_are_in_one_part_only(dataset):
     parts = task.make(dataset, "smoke", 0)
     people = [set(part.subject) for part in (parts.train, parts.validation, parts.test)]
     assert not people[0] & people[1] and not people[2] & (people[0] | people[1])
-    assert set(parts.test.group) == {task.OTHERS}
+    assert set(parts.test.group) == {stacks.OTHERS}
 
 
 def test_each_tumour_patient_is_tested_once_and_never_trained_on_then():
@@ -73,7 +76,7 @@ def test_chest_blocks_lie_apart_and_are_reported_as_the_same_patient():
     }
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
         assert min(abs(a - b) for a in slices[one] for b in slices[other]) > 4
-    assert set(parts.test.group) == {task.SAME_PATIENT}
+    assert set(parts.test.group) == {stacks.SAME_PATIENT}
     lung = parts.test["image"][parts.test["label"] == 1]
     assert lung.median() < -600 and parts.test["label"].unique().tolist() == list(range(7))
     assert parts.test["image"][parts.test["label"] == 2].median() > 0  # liver
@@ -84,7 +87,7 @@ def test_brain_labels_match_the_picture(cases):
     train = cases.train
     assert train["label"].unique().tolist() == list(range(6))
     for image, label in zip(train["image"], train["label"], strict=True):
-        fluid, grey, white = (image[label == k].median() for k in (3, 1, 2))
+        fluid, grey, white = (image[label == k].median() for k in (3, 2, 1))
         assert fluid < grey < white
     assert train["spacing"][0].tolist() == pytest.approx([10, 5, 5])
     flat = task.make("brain_3d", "smoke", 0).train
@@ -102,7 +105,7 @@ def test_pieces_are_cut_from_image_and_label_alike_and_half_show_what_was_drawn(
     train = cases.train
     spots = train.tensors | {"image": train["label"].float()}
     marked = type(train)(spots, train.case, train.subject, train.group, train.spacing_mm)
-    smaller = task.Size(32, (2, 1, 2), 32, (4, 8, 8), (4, 8, 8))
+    smaller = replace(task.SIZES["smoke"], piece=(4, 8, 8), piece_3d=(4, 8, 8))
     task.SIZES["tiny"] = smaller
     try:
         batch = task.sample(marked, "tiny", 60, torch.Generator().manual_seed(0))

@@ -22,61 +22,48 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases, join
-from course_lib.data.volumes import Volume
+from course_lib.cases import Batch, Cases
+from course_lib.data import own
 from course_lib.metrics import segmentation as metrics
+from course_lib.tasks import stacks
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
 
-OTHERS, SAME_PATIENT = "other subjects", "same patient, held-out block"
 BRAIN = {
-    "grey matter": ("grey_matter", "cerebellar_grey"),
     "white matter": ("white_matter", "cerebellar_white", "brainstem"),
+    "grey matter": ("grey_matter", "cerebellar_grey"),
     "fluid": ("csf", "ventricle"),
     "deep nuclei": ("thalamus", "caudate", "putamen", "pallidum", "accumbens"),
     "hippocampus": ("hippocampus", "amygdala"),
 }
-CHEST = {
-    "lung": range(10, 15),
-    "liver": (5,),
-    "heart": (51,),
-    "vertebrae": range(29, 47),
-    "aorta": (52,),
-    "oesophagus": (15,),
-}
-STRUCTURES = {"brain": tuple(BRAIN), "chest": tuple(CHEST), "lung": ("tumour",)}
+STRUCTURES = {"brain": tuple(BRAIN), "chest": tuple(stacks.ORGANS), "lung": ("tumour",)}
 """Names of the labels 1, 2, … by the first word of the data set."""
 TRAIN_DONORS, VALIDATION_DONORS, TEST_DONORS = slice(0, 3), slice(3, 4), slice(4, 6)
-CHEST_BLOCKS = {  # slices of 2.5 mm; at least four lie unused between the parts
-    "training": ((0, 20), (36, 60), (76, 92), (108, 132)),
-    "validation": ((96, 104),),
-    "test": ((24, 32), (64, 72)),
-}
-HU_WINDOW, DEPTH = (-500.0, 500.0), 8
 COLOURS = ("000000", "0072b2", "e69f00", "56b4e9", "d55e00", "f0e442", "cc79a7", "009e73")
 """Of the labels, Okabe and Ito's."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """Pixels along a side of a brain and of a chest; heads that train, validate and test; and the
-    sides (D, H, W) of the pieces that train, with gaps between slices and without."""
+    """Pixels along a side of a head and of a real scan; how many heads, and at most how many of
+    the user's subjects, train, validate and test; and the sides (D, H, W) of the pieces that
+    train, with gaps between slices and without."""
 
-    brain: int
+    head: int
     heads: tuple[int, int, int]
-    chest: int
+    pixels: int
+    subjects: tuple[int, int, int]
     piece: tuple[int, int, int]
     piece_3d: tuple[int, int, int]
 
 
 SIZES = {
-    "smoke": Size(32, (2, 1, 2), 32, (8, 32, 32), (8, 32, 32)),
-    "class": Size(64, (15, 2, 8), 80, (8, 64, 64), (16, 48, 48)),
-    "full": Size(128, (90, 6, 20), 192, (16, 128, 128), (48, 96, 96)),
+    "smoke": Size(32, (2, 1, 2), 32, (3, 1, 2), (8, 32, 32), (8, 32, 32)),
+    "class": Size(64, (15, 2, 8), 80, (60, 6, 20), (8, 64, 64), (16, 48, 48)),
+    "full": Size(128, (90, 6, 20), 192, (400, 20, 100), (16, 128, 128), (48, 96, 96)),
 }
-BRAIN_MM, SLAB, CHEST_MM, TUMOUR_MM = 160.0, 0.5, 360.0, 128.0
+BRAIN_MM, SLAB = 160.0, 0.5
 
 
 @lru_cache(maxsize=2)
@@ -86,8 +73,14 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     if dataset.startswith("brain"):
         return _brains(SIZES[profile], seed, gaps=dataset == "brain_tissue")
     if dataset == "chest_organs":
-        return _chest(SIZES[profile].chest)
-    return _tumours(SIZES[profile].chest, int(dataset[-1]))
+        return stacks.chest_organs(SIZES[profile].pixels)
+    return stacks.lung_tumours(SIZES[profile].pixels, without=int(dataset[-1]))
+
+
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The user's volumes with label maps, split by subject: about 60, 20 and 20 %."""
+    size = SIZES[profile]
+    return stacks.of_scans(data, (2 * size.piece[0] + 16, size.pixels, size.pixels), size.subjects)
 
 
 def structures(dataset: str) -> tuple[str, ...]:
@@ -99,37 +92,35 @@ def _brains(size: Size, seed: int, gaps: bool) -> Splits:
     from course_lib.data.anatomy import population, subjects
 
     donors = subjects("brain", 3)
-    pixel = BRAIN_MM / size.brain
+    pixel = BRAIN_MM / size.head
 
     def part(word: str, own: Sequence[str], count: int, group: str) -> Cases:
         cases = population(
             count,
             dims=3,
-            size=size.brain,
+            size=size.head,
             contrasts=("t1",),
             seed=zlib.crc32(f"segmentation/{word}/{seed}".encode()) % 2**20,
             subjects=own,
             spacing_mm=pixel,
         )
         # The middle slab, from the temporal lobes to above the ventricles; every second slice.
-        first = round(size.brain * (1 - SLAB) / 2)
-        slab = slice(first, first + round(size.brain * SLAB), 2 if gaps else 1)
+        first = round(size.head * (1 - SLAB) / 2)
+        slab = slice(first, first + round(size.head * SLAB), 2 if gaps else 1)
         image = cases["t1"][:, :, slab].contiguous()
-        ends = torch.stack(
-            [torch.quantile(x.flatten()[::4], torch.tensor([0.02, 0.99])) for x in image]
-        )
+        spacing = (pixel * (2 if gaps else 1), pixel, pixel)
         return Cases(
-            tensors=_tensors(
+            tensors=stacks.tensors(
                 image,
                 _brain_labels()[cases["label"][:, :, slab].long()],
-                ends,
+                stacks.mr_window(image),
                 len(BRAIN) + 1,
-                (pixel * (2 if gaps else 1), pixel, pixel),
+                spacing,
             ),
             case=cases.case,
             subject=cases.subject,
             group=[group] * count,
-            spacing_mm=torch.tensor([pixel * (2 if gaps else 1), pixel, pixel]).expand(count, 3),
+            spacing_mm=torch.tensor(spacing).expand(count, 3),
             provenance={
                 "image": "simulated from measured label maps",
                 "label": cases.provenance["label"],
@@ -140,7 +131,7 @@ def _brains(size: Size, seed: int, gaps: bool) -> Splits:
     return Splits(
         train=part("training", donors[TRAIN_DONORS], train, "training"),
         validation=part("validation", donors[VALIDATION_DONORS], validation, "validation"),
-        test=part("test", donors[TEST_DONORS], test, OTHERS),
+        test=part("test", donors[TEST_DONORS], test, stacks.OTHERS),
     )
 
 
@@ -155,116 +146,13 @@ def _brain_labels() -> Tensor:
     return table
 
 
-def _tensors(
-    image: Tensor, label: Tensor, window: Tensor, classes: int, spacing_mm: Sequence[float]
-) -> Batch:
-    """A batch's tensors; `window` (N, 2) or (2,): the values shown black and white."""
-    count = len(image)
-    return {
-        "image": image,
-        "label": label,
-        "window": torch.as_tensor(window).expand(count, 2).contiguous(),
-        "classes": torch.full((count,), classes),
-        "spacing": torch.tensor(spacing_mm).expand(count, 3).contiguous(),
-    }
-
-
-def _chest(pixels: int) -> Splits:
-    from course_lib.data import volumes
-
-    scan = volumes.chest_ct()
-    table = torch.zeros(256, dtype=torch.uint8)
-    for label, numbers in enumerate(CHEST.values(), 1):
-        table[list(numbers)] = label
-    organs = table[torch.from_numpy(scan.labels["organs"]).long()]
-    parts = {}
-    for word, blocks in CHEST_BLOCKS.items():
-        step = 4 if word == "training" else DEPTH
-        starts = [z for a, b in blocks for z in range(a, b - DEPTH + 1, step)]
-        group = SAME_PATIENT if word == "test" else word
-        about = "measured; drawn by a model, not by hand"
-        parts[word] = _stacks(
-            scan, organs, starts, pixels, CHEST_MM / pixels, len(CHEST) + 1, group, about
-        )
-    return Splits(parts["training"], parts["validation"], parts["test"])
-
-
-def _tumours(pixels: int, without: int) -> Splits:
-    from course_lib.data import volumes
-
-    patients = volumes.lung_tumours()
-    pixels = pixels // 16 * 16
-
-    def part(number: int, group: str, step: int) -> Cases:
-        patient = patients[(number - 1) % 4]
-        rows = patient.labels["gtv"].any((1, 2)).nonzero()[0]
-        first, last = max(0, int(rows[0]) - 4), min(len(patient.image), int(rows[-1]) + 5)
-        starts = list(range(first, max(first, last - DEPTH) + 1, step))
-        label = torch.from_numpy(patient.labels["gtv"])
-        about = "measured; outlined by experts"
-        return _stacks(patient, label, starts, pixels, TUMOUR_MM / pixels, 2, group, about)
-
-    return Splits(
-        train=join([part(without + 2, "training", 2), part(without + 3, "training", 2)]),
-        validation=part(without + 1, "validation", DEPTH),
-        test=part(without, OTHERS, DEPTH),
-    )
-
-
-def _stacks(
-    volume: Volume,
-    label: Tensor,
-    starts: list[int],
-    pixels: int,
-    pixel_mm: float,
-    classes: int,
-    group: str,
-    about: str,
-) -> Cases:
-    """Stacks of DEPTH slices of a CT and of its label map (z, y, x), resampled in-plane to a square
-    of `pixels` around the middle."""
-    slices = sorted({z for start in starts for z in range(start, start + DEPTH)})
-    place = {z: k for k, z in enumerate(slices)}
-    image = torch.from_numpy(volume.image[slices])[:, None].clamp(-1000, 1000)
-    sides = [round(n * volume.spacing_mm[1] / pixel_mm) for n in image.shape[2:]]
-    image = F.interpolate(image, size=sides, mode="bilinear", antialias=True)
-    one_hot = F.one_hot(label[slices].long(), classes).movedim(-1, 1).float()
-    shares = F.interpolate(one_hot, size=sides, mode="bilinear", antialias=True)
-    found = shares.argmax(1, keepdim=True).to(torch.uint8)
-    image, found = _square(image, pixels, -1000.0), _square(found, pixels, 0)
-    index = torch.tensor([[place[start + k] for k in range(DEPTH)] for start in starts])
-    count, spacing = len(starts), (volume.spacing_mm[0], pixel_mm, pixel_mm)
-    return Cases(
-        tensors=_tensors(
-            image[index, 0][:, None],
-            found[index, 0][:, None],
-            torch.tensor(HU_WINDOW),
-            classes,
-            spacing,
-        ),
-        case=[f"{volume.subject}/z{z:03d}" for z in starts],
-        subject=[volume.subject] * count,
-        group=[group] * count,
-        spacing_mm=torch.tensor(spacing).expand(count, 3),
-        provenance={"image": "measured HU, resampled in-plane", "label": about},
-    )
-
-
-def _square(image: Tensor, pixels: int, outside: float) -> Tensor:
-    """The middle `pixels` x `pixels` of (n, 1, H, W), filled with `outside` where there is none."""
-    height, width = image.shape[2:]
-    top, left = (pixels - height) // 2, (pixels - width) // 2
-    edges = (left, pixels - width - left, top, pixels - height - top)
-    return F.pad(image, edges, value=outside)
-
-
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
     """Random pieces of training stacks. About half are centred, as far as can be, on a voxel
     of a structure that is drawn first: small ones are seen as often as large ones."""
     size = SIZES[profile]
     shape = train["image"].shape[2:]
-    flat = bool((train["spacing"][0, 0] <= 1.01 * train["spacing"][0, 1]).item())
-    piece = [min(a, b) for a, b in zip(size.piece_3d if flat else size.piece, shape, strict=True)]
+    deep = 2 * shape[0] >= shape[1]
+    piece = [min(a, b) for a, b in zip(size.piece_3d if deep else size.piece, shape, strict=True)]
     which = torch.randint(len(train), (count,), generator=generator).tolist()
     batch: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
     for case in which:
@@ -358,6 +246,7 @@ TASK = Task(
         "full": Plan(steps=30_000, batch=8, evaluations=40),
     },
     make=make,
+    own=own_cases,
     sample=sample,
     score=score,
     pictures=pictures,

@@ -7,8 +7,8 @@ are *added* (class scores, not features) to bring detail back:
     32s:  ↑32 s₅        16s:  ↑16 (↑2 s₅ + s₄)        8s:  ↑8 (↑2 (↑2 s₅ + s₄) + s₃)
 
 with sₖ a 1x1 convolution after pooling k and ↑ a deconvolution that starts as linear interpolation.
-Loss: pixel cross-entropy, weighted by class. Input (N, 1, D, H, W), each slice by itself. `stride`: 32, 16 or 8; all
-three have the same encoder and, unlike in the paper, start from scratch.
+Loss: pixel cross-entropy, weighted by class. Input (N, 1, D, H, W), each slice by itself. `stride`:
+32, 16 or 8; all three have the same encoder and, unlike in the paper, start from scratch.
 
 Shrunk: 16 to 96 maps and two convolutions before each pooling, with batch normalisation, instead of
 VGG-16 with ImageNet weights.
