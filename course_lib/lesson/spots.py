@@ -51,3 +51,16 @@ def _spotted(cases: Cases, radius: float, white_matter: int, seed: int) -> Cases
     return replace(
         cases, tensors=cases.tensors | {"image": image, "label": label, "classes": classes}
     )
+
+
+def errors(prediction: torch.Tensor, cases: Cases) -> dict[str, float]:
+    """Dice of all foreground voxels together; and misses (false negatives) and false alarms (false
+    positives) in % of the voxels that should have been found."""
+    ours, truth = prediction > 0, cases["label"] > 0
+    both, wanted = int((ours & truth).sum()), int(truth.sum())
+    missed, invented = wanted - both, int(ours.sum()) - both
+    return {
+        "dice": 2 * both / max(1, 2 * both + missed + invented),
+        "missed": 100 * missed / max(1, wanted),
+        "invented": 100 * invented / max(1, wanted),
+    }
