@@ -18,7 +18,8 @@ def test_every_method_has_its_file_and_every_file_its_method():
         if path.stem != "__init__"
     }
     assert on_disk == {(entry.task, entry.id) for entry in catalogue.METHODS}
-    helpers = {"__init__", "base", "blocks", "ct_scans", "stacks"}  # shared by tasks, no tasks themselves
+    # Shared by tasks, no tasks themselves.
+    helpers = {"__init__", "base", "blocks", "ct_scans", "stacks"}
     tasks = {path.stem for path in (PACKAGE / "tasks").glob("*.py")} - helpers
     assert tasks == set(catalogue.TASKS)
 

@@ -260,7 +260,7 @@ show.outputs({"FCN-32s": coarse, "U-Net": with_skips}, store)
 
 # %% tags=["lesson"]
 steps = ["FCN-32s", "FCN-16s", "FCN-8s", "U-Net"]
-for worse, better in zip(steps, steps[1:]):
+for worse, better in zip(steps[:-1], steps[1:], strict=True):
     before, after = ladder[worse]["assd"], ladder[better]["assd"]
     print(show.claim(f"{better} has closer outlines than {worse}", before, after, "mm"))
 without = ladder["U-Net without skips"]["assd"]
@@ -384,7 +384,7 @@ quiz("segmentation")
 # - Brightness is not enough: a label depends on place and neighbourhood.
 # - Poolings find out *what*, skips remember *where*. Adding scores is an FCN, joining features a
 #   U-Net.
-# - Dice counts overlap, distances count the outline's errors in mm. Report both, and each structure.
+# - Dice counts overlap, distances the outline's errors in mm. Report both, and each structure.
 # - The smaller the foreground, the more the loss matters. β exchanges misses for false alarms; what
 #   is right depends on what each of them costs the patient.
 #
