@@ -19,6 +19,11 @@ def _label(metric: str, metrics: Mapping[str, Mapping[str, str]]) -> str:
     return with_unit(metric_name(metric, metrics[metric]), metrics[metric]["unit"])
 
 
+def _brief(value: float) -> str:
+    """A score in words: one decimal, or three digits where it lies between −1 and 1."""
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
 def curve(record: Record) -> Picture:
     """The learning curve of a job: losses, and the headline metric on validation."""
     name, label = record["headline"], _label(record["headline"], record["metrics"])
@@ -45,7 +50,7 @@ def curve(record: Record) -> Picture:
     return Picture(
         figure,
         f"Learning curve of {method}: in {steps[-1]} steps ({rows[-1]['seconds']:.0f} s) {label} "
-        f"on validation went from {score[0]:.1f} to {score[-1]:.1f}.",
+        f"on validation went from {_brief(score[0])} to {_brief(score[-1])}.",
     )
 
 
@@ -66,7 +71,7 @@ def strip(record: Record, where: str | Path) -> Picture:
         if panel["kind"] != "rgb":
             figure.colorbar(shown, ax=axis, label=panel["unit"], location="bottom", shrink=0.8)
     label = _label(record["headline"], record["metrics"])
-    text = f"{record['job']['method']} on {case}, the median test case: {label} = {score:.1f}"
+    text = f"{record['job']['method']} on {case}, the median test case: {label} = {_brief(score)}"
     figure.suptitle(text)
     return Picture(figure, f"{text}. Panels: {', '.join(panel['name'] for panel in panels)}.")
 
@@ -141,7 +146,7 @@ def claim(text: str, higher: float, lower: float, unit: str) -> str:
     if higher != higher or lower != lower:
         return f"{text}: not defined in this run, which is too small for it."
     held = "as claimed" if higher > lower else "NOT as claimed"
-    return f"{text}: {higher:.1f} against {lower:.1f} {unit}, {held}."
+    return f"{text}: {_brief(higher)} against {_brief(lower)} {unit}, {held}."
 
 
 def trade_off(
@@ -163,7 +168,7 @@ def trade_off(
     axis.set(xlabel=labels[0], ylabel=labels[1], title="Two ways to be good")
     axis.margins(0.2)
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
-    said = "; ".join(f"{n}: {s[across]:.1f} and {s[up]:.1f}" for n, s in points.items())
+    said = "; ".join(f"{n}: {_brief(s[across])} and {_brief(s[up])}" for n, s in points.items())
     return Picture(figure, f"Each method's {labels[0]}, and {labels[1]}. {said}.")
 
 
@@ -183,7 +188,7 @@ def lines(values: Mapping[str, Mapping[float, float]], across: str, up: str, tit
     axis.set(xlabel=across, ylabel=up, title=title)
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
     said = "; ".join(
-        f"{name}: " + ", ".join(f"{score:.1f} at {where:g}" for where, score in scores.items())
+        f"{name}: " + ", ".join(f"{_brief(score)} at {where:g}" for where, score in scores.items())
         for name, scores in values.items()
     )
     return Picture(figure, f"{title} {up} over {across}. {said}.")
