@@ -80,7 +80,8 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
 def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
     """The user's volumes with label maps, split by subject: about 60, 20 and 20 %."""
     size = SIZES[profile]
-    return stacks.of_scans(data, (2 * size.piece[0] + 16, size.pixels, size.pixels), size.subjects)
+    limit = (3 * size.piece_3d[0], size.pixels, size.pixels)
+    return stacks.of_scans(data, limit, size.subjects)
 
 
 def structures(dataset: str) -> tuple[str, ...]:
