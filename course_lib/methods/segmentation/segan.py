@@ -54,7 +54,7 @@ class Critic(nn.Module):
 class SegAN(Segmenter):
     """Segmentor and critic."""
 
-    learning_rate, critic_rate = 4e-3, 2e-4  # a critic that runs ahead teaches nothing
+    learning_rate, critic_rate = 4e-3, 3e-5  # a critic that runs ahead teaches nothing
 
     def __init__(self, levels: str = "all", bound: float = 0.05) -> None:
         if levels not in ("all", "last", "scalar"):
