@@ -1,0 +1,259 @@
+"""Classification: is a lung nodule likely to be malignant (survey section 4.1)?
+
+A case is a square of 45 mm of real lung with a nodule in it. Its shape, and how suspicious it is,
+are those of a real nodule: up to four radiologists outlined it and rated it from 1 (highly unlikely
+to be malignant) to 5 (highly suspicious). The label says whether their mean lies above 3; nodules
+rated exactly 3 are left out. It is an opinion of readers, not a biopsy. The nodule's CT numbers
+are simulated from the readers' other ratings, in a real lung of one scan.
+
+Data sets say how many nodules may be learnt from: `nodules/300`, `nodules/100`, `nodules/30`,
+`nodules/10`, half of each label as far as they go; the smaller ones are drawn by the seed. In
+`nodules/300_noisy` a fifth of the labels is wrong. Validation and test cases are the same for all.
+
+Split by patient, once and for all. Nodules of training and validation patients lie in the left
+lung, those of test patients in the right: no background is seen twice. Each test patient counts
+with one nodule, so that means over subjects are what they say. The test cases come a second time
+as "other scanner": the same nodules, made smoother and noisier.
+"""
+
+import zlib
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.cases import Batch, Cases, join, random_index
+from course_lib.metrics import classification as scores
+from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
+
+CLASSES = ("probably benign", "suspicious")
+WINDOW = (-1000.0, 400.0)  # HU: black and white
+SIDE, MARGIN = 64, 10  # pixels of a case, and how far it may lie off the nodule's middle
+OTHER_PATIENTS, OTHER_SCANNER = "other patients", "other patients, other scanner"
+COUNTS = ("300", "100", "30", "10", "300_noisy")
+WRONG_LABELS = 0.2
+SMOOTHER_PIXELS, NOISIER_HU = 1.0, 60.0  # the other scanner
+
+
+@dataclass(frozen=True)
+class Size:
+    """Nodules made for training, validation and test."""
+
+    train: int
+    validation: int
+    test: int
+
+
+SIZES = {"smoke": Size(24, 12, 16), "class": Size(300, 60, 160), "full": Size(600, 90, 210)}
+
+
+@lru_cache(maxsize=2)
+def make(dataset: str, profile: str, seed: int) -> Splits:
+    """Puts nodules into lungs, or reads them back. The seed decides which nodules a small data set
+    holds and which labels a noisy one has wrong; validation and test cases are fixed."""
+    size, (count, _, noisy) = SIZES[profile], dataset.split("/")[1].partition("_")
+    generator = _generator("training", seed)
+    train = _draw(_pool("train", size.train), int(count), generator)
+    if noisy:
+        wrong = torch.randperm(len(train), generator=generator)[: round(WRONG_LABELS * len(train))]
+        label = train["label"].clone()
+        label[wrong] = 1 - label[wrong]
+        train = replace(train, tensors=train.tensors | {"label": label})
+    test = _alternating(_one_view(_pool("test", size.test), OTHER_PATIENTS, "test"))
+    return Splits(
+        train=replace(train, group=["training"] * len(train)),
+        validation=_one_view(_pool("validation", size.validation), "validation", "validation"),
+        test=join([test, other_scanner(test)]),
+    )
+
+
+@lru_cache(maxsize=4)
+def _pool(part: str, count: int) -> Cases:
+    """The nodules of a part in their lung, wide enough to be cut off their middle."""
+    from course_lib.data.lesions.stored import rated_nodules
+
+    made = rated_nodules(part, count, SIDE + 2 * MARGIN)
+    total = len(made)
+    label = (made["malignancy"] > 3).long()
+    corner = torch.full((total, 2), MARGIN)
+    tensors = {
+        "wide": made["image"],
+        "wide_mask": made["mask"],
+        "image": _cut(made["image"], corner),
+        "background": _cut(made["background"], corner),
+        "mask": _cut(made["mask"], corner),
+        "label": label,
+        "classes": torch.full((total,), len(CLASSES)),
+        "malignancy": made["malignancy"],
+        "raters": made["raters"],
+        "window": torch.tensor(WINDOW).expand(total, 2).contiguous(),
+        "pixel_mm": made.spacing_mm[:, 0].float(),
+        "turns": torch.ones(total, dtype=torch.bool),
+        "scanner": torch.zeros(total, dtype=torch.long),
+    }
+    said = made.provenance | {"wide": made.provenance["image"], "label": "readers' mean opinion"}
+    return replace(made, tensors=tensors, provenance=said)
+
+
+def _generator(word: str, seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(zlib.crc32(f"classification/{word}/{seed}".encode()))
+
+
+def _draw(pool: Cases, count: int, generator: torch.Generator) -> Cases:
+    """`count` cases, half of each label as far as they go; all if there are not more."""
+    if count >= len(pool):
+        return pool
+    order = torch.randperm(len(pool), generator=generator)
+    label = pool["label"][order]
+    ranks = [order[label == c].tolist() for c in (0, 1)]
+    few = min(count // 2, *map(len, ranks))
+    picked = ranks[0][: count - few] + ranks[1][:few]
+    return pool.subset(picked)
+
+
+def _one_view(pool: Cases, group: str, word: str) -> Cases:
+    """Each nodule at one fixed place off the middle; without what only training needs."""
+    generator = _generator(word, 0)
+    corner = torch.randint(2 * MARGIN + 1, (len(pool), 2), generator=generator)
+    kept = {k: v for k, v in pool.tensors.items() if not k.startswith("wide") and k != "background"}
+    kept |= {"image": _cut(pool["wide"], corner), "mask": _cut(pool["wide_mask"], corner)}
+    return replace(pool, tensors=kept, group=[group] * len(pool))
+
+
+def _alternating(cases: Cases) -> Cases:
+    """The same cases, labels in turn, so that the first few hold both."""
+    turn = [torch.nonzero(cases["label"] == c).flatten().tolist() for c in (0, 1)]
+    both = [k for pair in zip(*turn, strict=False) for k in pair]
+    return cases.subset(both + [k for k in range(len(cases)) if k not in set(both)])
+
+
+def other_scanner(cases: Cases) -> Cases:
+    """The same nodules from a scanner with a softer kernel and fewer photons: blurred by a
+    Gaussian of one pixel, then noise of 60 HU, itself a little smooth."""
+    noise = torch.randn(cases["image"].shape, generator=_generator("scanner", 0))
+    noise = _blurred(noise, 0.6)
+    image = _blurred(cases["image"], SMOOTHER_PIXELS) + NOISIER_HU * noise / noise.std()
+    return replace(
+        cases,
+        tensors=cases.tensors | {"image": image, "scanner": torch.ones_like(cases["scanner"])},
+        case=[f"{name}/other-scanner" for name in cases.case],
+        group=[OTHER_SCANNER] * len(cases),
+    )
+
+
+def _blurred(image: Tensor, pixels: float) -> Tensor:
+    place = torch.arange(-4, 5)
+    kernel = torch.exp(-0.5 * (place / pixels).square())
+    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
+    padded = F.pad(image, (4, 4, 4, 4), mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel), kernel.transpose(2, 3))
+
+
+def _cut(wide: Tensor, corner: Tensor, side: int = SIDE) -> Tensor:
+    """Squares of (N, C, H, W) whose first pixel is `corner` (N, 2)."""
+    pairs = zip(wide, corner.tolist(), strict=True)
+    return torch.stack([one[..., y : y + side, x : x + side] for one, (y, x) in pairs])
+
+
+def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
+    """Cases drawn at random, each shifted by some pixels and mirrored; where `turns` says that
+    up and down mean nothing, also turned by right angles."""
+    case = random_index(train, count, generator)
+    room = train["wide"].shape[-1] - train["image"].shape[-1]
+    corner = torch.randint(room + 1, (count, 2), generator=generator)
+    batch = train.batch(case)
+    side = train["image"].shape[-1]
+    mirror, turn = torch.randint(2, (count,), generator=generator), None
+    turn = torch.randint(4, (count,), generator=generator) * batch["turns"].cpu()
+    for name in ("image", "mask"):
+        cut = _cut(batch.pop("wide" if name == "image" else "wide_mask"), corner, side)
+        moved = [
+            torch.rot90(one.flip(-1) if flip else one, int(quarter), (-2, -1))
+            for one, flip, quarter in zip(cut, mirror, turn, strict=True)
+        ]
+        batch[name] = torch.stack(moved)
+    return batch
+
+
+def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """Every case's share of each score of its scanner's cases."""
+    label, scanner = batch["label"], batch["scanner"]
+    result = {name: torch.full((len(label),), torch.nan) for name in METRICS}
+    for which in scanner.unique():
+        own = scanner == which
+        for name, values in _score(prediction[own], label[own]).items():
+            result[name][own.cpu()] = values.float().cpu()
+    return result
+
+
+def _score(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
+    hit = scores.correct(probabilities, label)
+    two = probabilities.shape[1] == 2
+    return {
+        "auc": scores.auc_per_case(probabilities, label),
+        "balanced_accuracy": scores.balanced_per_case(probabilities, label),
+        "brier": scores.brier(probabilities, label),
+        "ece": scores.calibration_per_case(probabilities, label),
+        "sensitivity": hit.masked_fill((label != 1) | (not two), torch.nan),
+        "specificity": hit.masked_fill((label != 0) | (not two), torch.nan),
+    }
+
+
+def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
+    """The image, and as bars from left to right: the probability of the last class, and 0 or 1."""
+    image = batch["image"].float().mean(dim=1)
+    image = image[:, image.shape[1] // 2] if image.ndim == 4 else image
+    last = prediction.shape[1] - 1
+    place = torch.arange(image.shape[-1], device=image.device).expand(image.shape)
+    place = (place + 0.5) / image.shape[-1]
+
+    def bar(share: Tensor) -> Tensor:
+        return (place < share.view(-1, 1, 1)).float()
+
+    low, high = batch["window"][0].tolist()
+    unit = "HU" if (low, high) == WINDOW else ""
+    return {
+        "input": Panel(image, "grey", (low, high), unit, shared=True),
+        "output": Panel(bar(prediction[:, last]), "grey", (0, 1), "probability", shared=False),
+        "truth": Panel(bar((batch["label"] == last).float()), "grey", (0, 1), "label", shared=True),
+    }
+
+
+METRICS = {
+    "auc": Metric(
+        "",
+        "higher",
+        "Area under the ROC curve: how often a suspicious nodule gets a higher probability than a "
+        "benign one. Chance is 0.5.",
+    ),
+    "balanced_accuracy": Metric(
+        "", "higher", "The mean of the classes' recalls at the most probable class."
+    ),
+    "brier": Metric("", "lower", "Squared error of the probabilities, 0 to 2."),
+    "ece": Metric(
+        "", "lower", "Expected calibration error: how far certainty lies from the share of hits."
+    ),
+    "sensitivity": Metric("", "higher", "Recall of the suspicious; not defined for many classes."),
+    "specificity": Metric("", "higher", "Recall of the benign; not defined for many classes."),
+}
+
+TASK = Task(
+    id="classification",
+    title="Classification of lung nodules",
+    survey="4.1",
+    headline="auc",
+    metrics=METRICS,
+    sources={f"nodules/{count}": ("chest_ct", "lidc_annotations") for count in COUNTS},
+    plans={
+        "smoke": Plan(steps=6, batch=8, evaluations=2),
+        "class": Plan(steps=300, batch=16, evaluations=6),
+        "full": Plan(steps=5000, batch=32, evaluations=20),
+    },
+    make=make,
+    sample=sample,
+    score=score,
+    pictures=pictures,
+    lesson="05_classification_detection/01_classification",
+)
