@@ -23,6 +23,7 @@ TASKS: tuple[str, ...] = (
     "reconstruction_mr",
     "augmentation",
     "translation",
+    "classification",
 )
 
 METHODS: tuple[Entry, ...] = tuple(

@@ -25,7 +25,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, join, random_index
+from course_lib.data import own
+from course_lib.errors import CourseError
 from course_lib.metrics import classification as scores
+from course_lib.parts.crops import cut, turned
+from course_lib.physics.rescan import softer_and_noisier
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
 
 CLASSES = ("probably benign", "suspicious")
@@ -46,6 +50,12 @@ class Size:
     test: int
 
 
+OWN_SIZES = {
+    "smoke": Size(24, 12, 16),
+    "class": Size(1000, 200, 400),
+    "full": Size(10**9, 10**9, 10**9),
+}
+OWN_MARGIN = 2  # pixels by which the user's images are shifted in training
 SIZES = {"smoke": Size(24, 12, 16), "class": Size(300, 60, 160), "full": Size(600, 90, 210)}
 
 
@@ -81,9 +91,9 @@ def _pool(part: str, count: int) -> Cases:
     tensors = {
         "wide": made["image"],
         "wide_mask": made["mask"],
-        "image": _cut(made["image"], corner),
-        "background": _cut(made["background"], corner),
-        "mask": _cut(made["mask"], corner),
+        "image": cut(made["image"], corner, SIDE),
+        "background": cut(made["background"], corner, SIDE),
+        "mask": cut(made["mask"], corner, SIDE),
         "label": label,
         "classes": torch.full((total,), len(CLASSES)),
         "malignancy": made["malignancy"],
@@ -95,6 +105,56 @@ def _pool(part: str, count: int) -> Cases:
     }
     said = made.provenance | {"wide": made.provenance["image"], "label": "readers' mean opinion"}
     return replace(made, tensors=tensors, provenance=said)
+
+
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The user's labelled images with their published split, thinned out to the profile's size.
+
+    Raises CourseError for other data, and for images with several labels each."""
+    own.expect(data, own.Labelled, "classification")
+    if any(label.ndim > 1 for label in data.labels.values()):
+        raise CourseError(
+            f"The images of {data.source} have several labels each; classification needs one. Use "
+            "a set with one label, such as breastmnist or pathmnist."
+        )
+    size = OWN_SIZES[profile]
+
+    def part(name: str, count: int, group: str) -> Cases:
+        image, label = (torch.from_numpy(each[name]) for each in (data.images, data.labels))
+        order = torch.randperm(len(label), generator=_generator(f"own/{name}", 0))[:count]
+        image, label = image[order].float(), label[order].long()
+        total, solid = len(label), image.ndim == 5
+        room = (*[OWN_MARGIN] * 4, *[0] * 2 * solid)
+        tensors = {
+            "image": image,
+            "mask": torch.ones_like(image[:, :1], dtype=torch.uint8),
+            "label": label,
+            "classes": torch.full((total,), len(data.classes)),
+            "window": torch.tensor([0.0, 1.0]).repeat(total, 1),
+            "pixel_mm": torch.ones(total),
+            "turns": torch.zeros(total, dtype=torch.bool),
+            "scanner": torch.zeros(total, dtype=torch.long),
+        }
+        if group == "training":
+            tensors |= {
+                "wide": F.pad(image, room, mode="replicate"),
+                "wide_mask": F.pad(tensors["mask"], room, value=1),
+            }
+        names = [data.subjects[name][k] for k in order.tolist()]
+        return Cases(
+            tensors=tensors,
+            case=names,
+            subject=names,
+            group=[group] * total,
+            spacing_mm=torch.ones(total, image.ndim - 2),
+            provenance={"image": data.provenance, "label": data.provenance},
+        )
+
+    return Splits(
+        train=part("train", size.train, "training"),
+        validation=part("validation", size.validation, "validation"),
+        test=_alternating(part("test", size.test, "published test set")),
+    )
 
 
 def _generator(word: str, seed: int) -> torch.Generator:
@@ -118,7 +178,7 @@ def _one_view(pool: Cases, group: str, word: str) -> Cases:
     generator = _generator(word, 0)
     corner = torch.randint(2 * MARGIN + 1, (len(pool), 2), generator=generator)
     kept = {k: v for k, v in pool.tensors.items() if not k.startswith("wide") and k != "background"}
-    kept |= {"image": _cut(pool["wide"], corner), "mask": _cut(pool["wide_mask"], corner)}
+    kept |= {"image": cut(pool["wide"], corner, SIDE), "mask": cut(pool["wide_mask"], corner, SIDE)}
     return replace(pool, tensors=kept, group=[group] * len(pool))
 
 
@@ -130,11 +190,10 @@ def _alternating(cases: Cases) -> Cases:
 
 
 def other_scanner(cases: Cases) -> Cases:
-    """The same nodules from a scanner with a softer kernel and fewer photons: blurred by a
-    Gaussian of one pixel, then noise of 60 HU, itself a little smooth."""
-    noise = torch.randn(cases["image"].shape, generator=_generator("scanner", 0))
-    noise = _blurred(noise, 0.6)
-    image = _blurred(cases["image"], SMOOTHER_PIXELS) + NOISIER_HU * noise / noise.std()
+    """The same nodules from a scanner with a softer kernel and fewer photons (`physics.rescan`)."""
+    image = softer_and_noisier(
+        cases["image"], SMOOTHER_PIXELS, NOISIER_HU, _generator("scanner", 0)
+    )
     return replace(
         cases,
         tensors=cases.tensors | {"image": image, "scanner": torch.ones_like(cases["scanner"])},
@@ -143,37 +202,16 @@ def other_scanner(cases: Cases) -> Cases:
     )
 
 
-def _blurred(image: Tensor, pixels: float) -> Tensor:
-    place = torch.arange(-4, 5)
-    kernel = torch.exp(-0.5 * (place / pixels).square())
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
-    padded = F.pad(image, (4, 4, 4, 4), mode="replicate")
-    return F.conv2d(F.conv2d(padded, kernel), kernel.transpose(2, 3))
-
-
-def _cut(wide: Tensor, corner: Tensor, side: int = SIDE) -> Tensor:
-    """Squares of (N, C, H, W) whose first pixel is `corner` (N, 2)."""
-    pairs = zip(wide, corner.tolist(), strict=True)
-    return torch.stack([one[..., y : y + side, x : x + side] for one, (y, x) in pairs])
-
-
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
     """Cases drawn at random, each shifted by some pixels and mirrored; where `turns` says that
     up and down mean nothing, also turned by right angles."""
-    case = random_index(train, count, generator)
-    room = train["wide"].shape[-1] - train["image"].shape[-1]
+    side, room = train["image"].shape[-1], train["wide"].shape[-1] - train["image"].shape[-1]
+    batch = train.batch(random_index(train, count, generator))
     corner = torch.randint(room + 1, (count, 2), generator=generator)
-    batch = train.batch(case)
-    side = train["image"].shape[-1]
-    mirror, turn = torch.randint(2, (count,), generator=generator), None
-    turn = torch.randint(4, (count,), generator=generator) * batch["turns"].cpu()
-    for name in ("image", "mask"):
-        cut = _cut(batch.pop("wide" if name == "image" else "wide_mask"), corner, side)
-        moved = [
-            torch.rot90(one.flip(-1) if flip else one, int(quarter), (-2, -1))
-            for one, flip, quarter in zip(cut, mirror, turn, strict=True)
-        ]
-        batch[name] = torch.stack(moved)
+    mirror = torch.randint(2, (count,), generator=generator)
+    quarters = torch.randint(4, (count,), generator=generator) * batch["turns"].cpu()
+    for name, wide in (("image", "wide"), ("mask", "wide_mask")):
+        batch[name] = turned(cut(batch.pop(wide), corner, side), mirror, quarters)
     return batch
 
 
@@ -256,4 +294,5 @@ TASK = Task(
     score=score,
     pictures=pictures,
     lesson="05_classification_detection/01_classification",
+    own=own_cases,
 )

@@ -137,9 +137,7 @@ class AGCNN(Method):
         if self.training:
             top, left = (int(torch.randint(n - side + 1, (1,))) for n in size)
         else:
-            top, left = (
-                0 if box[k] + side / 2 > n / 2 else n - side for k, n in enumerate(size)
-            )
+            top, left = (0 if box[k] + side / 2 > n / 2 else n - side for k, n in enumerate(size))
         return top, left, top + side, left + side
 
     def _scores(self, batch: Batch) -> dict[str, Tensor]:
@@ -154,7 +152,10 @@ class AGCNN(Method):
             return scores
         size = tuple(unit.shape[-2:])
         boxes = self.boxes(heat_map(last.detach(), size), batch.get("mask"))
-        crops = [one[None, :, t:b, left:right] for one, (t, left, b, right) in zip(unit, boxes, strict=True)]
+        crops = [
+            one[None, :, t:b, left:right]
+            for one, (t, left, b, right) in zip(unit, boxes, strict=True)
+        ]
         crops = [F.interpolate(c, size=size, mode="bilinear", align_corners=False) for c in crops]
         near = self.local.features(torch.cat(crops))
         return scores | {

@@ -94,7 +94,9 @@ class CurriculumLearning(ResNetBaseline):
         label, place = train["label"].cpu(), torch.zeros(len(train))
         for c in label.unique():
             own = torch.nonzero(label == c).flatten()
-            place[own[difficulty[own].argsort(stable=True)]] = torch.linspace(0, 1, len(own) + 1)[1:]
+            place[own[difficulty[own].argsort(stable=True)]] = torch.linspace(0, 1, len(own) + 1)[
+                1:
+            ]
         self.ranking = place.argsort(stable=True).tolist()
 
     def pool(self, done: float) -> Sequence[int] | None:

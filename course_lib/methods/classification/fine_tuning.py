@@ -127,7 +127,10 @@ class FineTuning(Method):
             label = (torch.arange(len(unit), device=unit.device) < half).long()
             yield "network", F.cross_entropy(self.source(self.features(unit)), label)
             return
-        yield "network", F.cross_entropy(self.head(self.features(unit_range(batch))), batch["label"])
+        yield (
+            "network",
+            F.cross_entropy(self.head(self.features(unit_range(batch))), batch["label"]),
+        )
 
     def predict(self, batch: Batch) -> Tensor:
         """Probabilities (N, classes)."""
