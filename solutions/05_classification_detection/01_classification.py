@@ -7,7 +7,7 @@
 # After this lesson you can
 #
 # - read a ROC curve, a calibration error and a predictive value, and say which depends on what,
-# - train the same question three ways: measured features, borrowed features, a network from scratch,
+# - answer one question three ways: with measured features, borrowed features, or from scratch,
 # - test a curriculum against the two controls without which nobody should believe it.
 
 # %%
@@ -42,9 +42,7 @@ folder = None
 import torch
 
 from course_lib import catalogue, device
-from course_lib.fit import predict
 from course_lib.lesson.widgets.threshold import threshold_explorer
-from course_lib.metrics import classification as scores
 
 print(device.describe())
 classification = catalogue.task(task)
@@ -104,8 +102,8 @@ size = 1 - torch.exp(-area / 100)
 threshold_explorer(size, test["label"], ("benign", "suspicious"))
 
 # %% [markdown]
-# The curve belongs to the classifier, the point to whoever decides. Prevalence moves neither, yet it
-# decides how many alarms are true.
+# The curve belongs to the classifier, the point to whoever decides. Prevalence moves neither, yet
+# it decides how many alarms are true.
 #
 # ## 3 · Build it: one number for the whole curve
 #
@@ -171,8 +169,8 @@ Table(
 
 # %% [markdown]
 # **Borrow.** A network that has seen a million photographs knows edges, blobs and textures. Either
-# its features stay *fixed* and a classical classifier reads them, or it is *fine-tuned*: first a new
-# head alone, then its last blocks too, slowly.
+# its features stay *fixed* and a classical classifier reads them, or it is *fine-tuned*: first a
+# new head alone, then its last blocks too, slowly.
 
 # %% tags=["lesson"]
 show.source(type(catalogue.build("fine_tuning")).learning)
@@ -206,8 +204,8 @@ record = run_here(
 display(show.curve(record), show.strip(record, folder or store))
 
 # %% [markdown]
-# The bar under *output* is the probability of "suspicious": black up to white. The case was picked by
-# rule, the median of the test.
+# The bar under *output* is the probability of "suspicious": white as far as it goes. The case was
+# picked by rule, the median of the test.
 
 # %% tags=["lesson"]
 for group in dict.fromkeys(case["group"] for case in record["cases"]):
@@ -297,8 +295,8 @@ print(said("Photographs beat random weights, 300 nodules", (*fixed, many), (*ran
 # %% [markdown]
 # ## 6 · Easy cases first
 #
-# Physicians meet clear cases before doubtful ones. A **curriculum** does the same: at first only the
-# easiest cases may be drawn, later all. Difficulty is how unsure the readers were.
+# Physicians meet clear cases before doubtful ones. A **curriculum** does the same: at first only
+# the easiest cases may be drawn, later all. Difficulty is how unsure the readers were.
 #
 # $$\text{pace}(t) = s + (1 - s)\,\min(t / t_\text{full},\, 1)$$
 #
@@ -361,8 +359,8 @@ for control in ("all at once", "random order", "hard first"):
 
 # %% [markdown]
 # **No gain is a result.** With one seed and this many test cases, differences below about 0.03 are
-# noise. The survey says that a curriculum raises accuracy; of the two papers that it cites for this,
-# one has no curriculum at all.
+# noise. The survey says that a curriculum raises accuracy; of the two papers that it cites for
+# this, one has no curriculum at all.
 
 # %% [markdown]
 # ## 7 · The leaderboard
@@ -383,8 +381,8 @@ quiz("classification")
 #
 # - The ROC curve belongs to the classifier, the threshold to whoever decides, the worth of an alarm
 #   to the prevalence.
-# - Ranking well (AUC) and meaning what one says (calibration) are two things. A new scanner may take
-#   one and leave the other.
+# - Ranking well (AUC) and meaning what one says (calibration) are two things. A new scanner may
+#   take one and leave the other.
 # - With few examples prior knowledge decides: measured features bring the most, random features
 #   show how much of "transfer" is none.
 # - A curriculum without its controls is a story.
