@@ -12,7 +12,7 @@ SIDE = 96
 """Pixels a side that images are enlarged to: at 64 the last maps would have four places only."""
 SLICES = 8
 """How many slices of a volume are looked at, spread evenly."""
-LAYERS = {"group 3": GROUPS[2][1], "group 5": GROUPS[4][1], "head": FEATURES}
+LAYERS = {"group 3": 2 * GROUPS[2][1], "group 6": 2 * GROUPS[5][1], "head": 2 * FEATURES}
 """Layers to take features from, and how many each has."""
 
 
@@ -38,12 +38,14 @@ def as_pictures(unit: Tensor) -> tuple[Tensor, int]:
 
 
 def pooled(network: EfficientNetLite0, unit: Tensor) -> dict[str, Tensor]:
-    """Layer → mean over the maps of that layer, (N, features); over the slices too for volumes."""
+    """Layer → mean and maximum over that layer's maps, (N, features); for volumes, of the slices'
+    means. The maximum keeps what is small: a nodule covers few places of a map."""
     pictures, slices = as_pictures(unit)
     maps = network.maps(pictures)
     head = F.relu6(network._bn1(network._conv_head(maps[-1])))
-    found = {"group 3": maps[2], "group 5": maps[4], "head": head}
-    return {k: v.mean((2, 3)).unflatten(0, (-1, slices)).mean(1) for k, v in found.items()}
+    found = {"group 3": maps[2], "group 6": maps[5], "head": head}
+    both = {k: torch.cat([v.mean((2, 3)), v.amax((2, 3))], 1) for k, v in found.items()}
+    return {k: v.unflatten(0, (-1, slices)).mean(1) for k, v in both.items()}
 
 
 def calibrate(network: EfficientNetLite0, unit: Tensor) -> None:

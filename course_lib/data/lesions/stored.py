@@ -13,7 +13,7 @@ import torch
 from course_lib.cases import Cases
 from course_lib.data.lesions.patches import nodule_patches
 from course_lib.data.lesions.shapes import nodules
-from course_lib.data.lidc import Nodule
+from course_lib.data.lidc import Annotation, Nodule
 from course_lib.errors import CourseError
 from course_lib.files import PACKAGE, atomic, cache_dir
 
@@ -69,8 +69,8 @@ def split() -> dict[str, list[Nodule]]:
     """Part → its nodules: all of a training patient, one of each other patient."""
     by_patient: dict[str, list[Nodule]] = {}
     for nodule in nodules():
-        largest = max(one.diameter_mm for one in nodule.annotations)
-        if largest < LARGEST_MM and abs(malignancy(nodule) - 3) > 1e-6:
+        small = all(_below(one, LARGEST_MM) for one in nodule.annotations)
+        if small and abs(malignancy(nodule) - 3) > 1e-6:
             by_patient.setdefault(nodule.patient, []).append(nodule)
     names = sorted(by_patient)
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(41)).tolist()
@@ -83,6 +83,12 @@ def split() -> dict[str, list[Nodule]]:
         parts[part] = [nodule for found in own for nodule in found]
         start = stop
     return parts
+
+
+def _below(one: Annotation, limit: float) -> bool:
+    """Whether an outline's diameter is below the limit; its box is asked first, which is quick."""
+    box = np.ptp(one.bounds_mm[:, 1:], axis=0)
+    return bool(np.hypot(*box) < limit) or one.diameter_mm < limit
 
 
 def malignancy(nodule: Nodule) -> float:

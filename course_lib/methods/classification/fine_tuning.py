@@ -115,7 +115,10 @@ class FineTuning(Method):
     def features(self, unit: Tensor) -> Tensor:
         """(N, C, …) in [0, 1] → (N, 1280)."""
         pictures, slices = as_pictures(unit)
-        return self.network.features(pictures).unflatten(0, (-1, slices)).mean(1)
+        learning = torch.is_grad_enabled() and self.stage != "head"
+        with torch.set_grad_enabled(learning):
+            found = self.network.features(pictures)
+        return found.unflatten(0, (-1, slices)).mean(1)
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Cross-entropy; on the near source, of "with nodule" against "without"."""

@@ -2,7 +2,8 @@
 
 The weights of an ImageNet network stay as they are; its activations describe the image:
 
-    φ_l(x) = mean over places of the maps of layer l,   p = classifier(standardised φ_l(x))
+    φ_l(x) = mean and maximum over places of the maps of layer l
+    p = classifier(standardised φ_l(x))
 
 with logistic regression, a support vector machine or a random forest. Nothing but the classifier
 is fitted, so ten cases may do. Images (N, C, H, W) in [0, 1] by their window, grey ones in three
@@ -44,7 +45,7 @@ class FixedFeaturesML(Classical):
 
     grid: ClassVar[tuple[dict[str, Any], ...]] = tuple(
         {"layer": layer, "classifier": name}
-        for layer, name in product(LAYERS, ("logistic_01", "logistic_1", "svm", "forest"))
+        for layer, name in product(LAYERS, ("logistic_001", "logistic_01", "svm", "forest"))
     )
 
     def __init__(self, weights: str = "imagenet") -> None:
@@ -53,7 +54,7 @@ class FixedFeaturesML(Classical):
         self.weights = weights
         self.network = efficientnet_lite0() if weights == "imagenet" else EfficientNetLite0().eval()
         self.network.requires_grad_(False)
-        self.layer, self.classifier = "group 5", "logistic_01"
+        self.layer, self.classifier = "group 6", "svm"
         self.features = Remembered(self._features)
         self.learner: Learner | None = None
         self.train: tuple[dict[str, Tensor], Tensor, int] | None = None

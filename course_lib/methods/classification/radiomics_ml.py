@@ -9,7 +9,8 @@ one pipeline with the classifier (`parts.learners`). Images (N, C, H, W) in thei
 (N, 1, H, W); out come probabilities (N, classes).
 
 It is given what no network here gets: the readers' outline of each nodule, in the test as well.
-Cases without an outline count as a whole.
+`outline="threshold"` takes that away: then the bright region nearest to the middle is measured,
+which may be a vessel or half the chest wall. Cases without an outline count as a whole.
 
 Shrunk: 34 features of one slice instead of hundreds in 3D; no wavelets.
 
@@ -24,23 +25,38 @@ import torch
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases
+from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
 from course_lib.parts.learners import Learner, Remembered
-from course_lib.parts.radiomics import FEATURES, agreement, another_outline, radiomics
+from course_lib.parts.radiomics import (
+    FEATURES,
+    agreement,
+    another_outline,
+    radiomics,
+    threshold_outline,
+)
 
 STABLE = 0.75
 """The intraclass correlation from which a feature counts as stable (the usual "good")."""
 
 
 class RadiomicsML(Classical):
-    """Measured features, selected, and a classifier."""
+    """Measured features, selected, and a classifier.
+
+    Arguments:
+        outline: `readers`, or `threshold` for one that nobody drew (images only).
+    Raises CourseError for another outline.
+    """
 
     grid: ClassVar[tuple[dict[str, Any], ...]] = tuple(
         {"select": count, "classifier": name}
         for count, name in product((1, 5, None), ("logistic_01", "logistic_1", "svm", "forest"))
     )
 
-    def __init__(self) -> None:
+    def __init__(self, outline: str = "readers") -> None:
+        if outline not in ("readers", "threshold"):
+            raise CourseError(f"An outline is by 'readers' or 'threshold', not {outline!r}.")
+        self.outline = outline
         self.select: int | None = 5
         self.classifier = "logistic_1"
         self.features = Remembered(lambda batch: {"all": radiomics(batch)}, ("image", "mask"))
@@ -51,9 +67,10 @@ class RadiomicsML(Classical):
 
     def prepare(self, train: Cases) -> None:
         """Measures the training cases, with their outline and with a second one."""
-        first = self.features(train.tensors)["all"]
+        batch = self.outlined(train.tensors)
+        first = self.features(batch)["all"]
         generator = torch.Generator().manual_seed(0)
-        second = radiomics(train.tensors | {"mask": another_outline(train["mask"], generator)})
+        second = radiomics(batch | {"mask": another_outline(batch["mask"], generator)})
         correlation = agreement(first, second)
         self.stability = dict(zip(FEATURES, correlation.tolist(), strict=True))
         self.stable = correlation >= STABLE
@@ -61,6 +78,10 @@ class RadiomicsML(Classical):
             self.stable = torch.ones_like(self.stable)
         self.train = first, train["label"].cpu(), int(train["classes"][0])
         self.set({})
+
+    def outlined(self, batch: Batch) -> Batch:
+        """The batch with the outline that is to be measured."""
+        return batch if self.outline == "readers" else batch | {"mask": threshold_outline(batch)}
 
     def set(self, settings: dict[str, Any]) -> None:
         """Takes on the number of features and the classifier, and fits anew."""
@@ -75,5 +96,5 @@ class RadiomicsML(Classical):
         if self.learner is None:
             shape = len(batch["image"]), int(batch["classes"][0])
             return torch.full(shape, 1 / shape[1], device=batch["image"].device)
-        features = self.features(batch)["all"][:, self.stable]
+        features = self.features(self.outlined(batch))["all"][:, self.stable]
         return self.learner(features).to(batch["image"].device)
