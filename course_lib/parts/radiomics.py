@@ -130,7 +130,8 @@ def _hull(points: np.ndarray) -> float:
     """Area of the convex hull of pixels (k, 2), from corner to corner, in pixels."""
     from scipy.spatial import ConvexHull
 
-    corners = np.concatenate([points + (y, x) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
+    half = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
+    corners = (points[:, None] + half).reshape(-1, 2)
     return float(ConvexHull(corners).volume)  # what qhull calls volume is the area in 2D
 
 
