@@ -19,7 +19,7 @@ class Learner:
     Arguments:
         classifier: `logistic_001`, `logistic_01`, `logistic_1` (with C of 0.01, 0.1, 1), `svm`
             (radial basis functions; its probabilities by a logistic function of its margin, fitted
-            on held-out folds) or `forest` (200 trees).
+            on held-out folds) or `forest` (100 trees).
         classes: C of the probabilities.
         select: how many features to keep by analysis of variance; None: all.
     Raises CourseError for an unknown classifier.
@@ -48,7 +48,7 @@ class Learner:
             if smallest >= 2:
                 last = CalibratedClassifierCV(last, cv=min(5, smallest), ensemble=False)
         elif self.name == "forest":
-            last = RandomForestClassifier(200, min_samples_leaf=2, random_state=seed)
+            last = RandomForestClassifier(100, min_samples_leaf=2, random_state=seed)
         else:
             strength = {"logistic_001": 0.01, "logistic_01": 0.1, "logistic_1": 1.0}[self.name]
             last = LogisticRegression(C=strength, max_iter=1000)
