@@ -56,7 +56,7 @@ OWN_SIZES = {
     "full": Size(10**9, 10**9, 10**9),
 }
 OWN_MARGIN = 2  # pixels by which the user's images are shifted in training
-SIZES = {"smoke": Size(24, 12, 16), "class": Size(300, 60, 160), "full": Size(600, 90, 210)}
+SIZES = {"smoke": Size(24, 12, 16), "class": Size(300, 60, 160), "full": Size(600, 90, 200)}
 
 
 @lru_cache(maxsize=2)
@@ -263,8 +263,8 @@ METRICS = {
     "auc": Metric(
         "",
         "higher",
-        "Area under the ROC curve: how often a suspicious nodule gets a higher probability than a "
-        "benign one. Chance is 0.5.",
+        "Area under the ROC curve: how often a case gets a higher probability of its class than a "
+        "case of another class does. Chance is 0.5.",
     ),
     "balanced_accuracy": Metric(
         "", "higher", "The mean of the classes' recalls at the most probable class."
@@ -273,8 +273,8 @@ METRICS = {
     "ece": Metric(
         "", "lower", "Expected calibration error: how far certainty lies from the share of hits."
     ),
-    "sensitivity": Metric("", "higher", "Recall of the suspicious; not defined for many classes."),
-    "specificity": Metric("", "higher", "Recall of the benign; not defined for many classes."),
+    "sensitivity": Metric("", "higher", "Recall of class 1, suspicious nodules; two classes only."),
+    "specificity": Metric("", "higher", "Recall of class 0, benign nodules; two classes only."),
 }
 
 TASK = Task(

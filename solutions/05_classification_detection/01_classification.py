@@ -292,35 +292,22 @@ Table(
 
 
 # %% tags=["lesson"]
-def said(text, first, second):
-    """A claim about two methods' AUC, in hundredths."""
-    pair = (100 * results[key] for key in (first, second))
-    print(show.claim(text, *pair, "hundredths of AUC"))
-
-
+pairs = {
+    "radiomics beats the ResNet from scratch": (("radiomics_ml",), ("resnet_baseline",)),
+    "fine-tuning beats the ResNet from scratch": (("fine_tuning",), ("resnet_baseline",)),
+    "photographs beat random weights": (("fixed_features_ml",), ("fixed_features_ml", "random")),
+}
 for count in (few, many):
-    said(
-        f"With {count} nodules radiomics beats the ResNet from scratch",
-        ("radiomics_ml", count),
-        ("resnet_baseline", count),
-    )
-    said(
-        f"With {count} nodules fine-tuning beats the ResNet from scratch",
-        ("fine_tuning", count),
-        ("resnet_baseline", count),
-    )
-    said(
-        f"With {count} nodules photographs beat random weights",
-        ("fixed_features_ml", count),
-        ("fixed_features_ml", "random", count),
-    )
+    for text, sides in pairs.items():
+        higher, lower = (100 * results[*side, count] for side in sides)
+        print(show.claim(f"With {count}, {text}", higher, lower, "hundredths of AUC"))
 
 # %% [markdown]
 # **Read with care.** Ten nodules are a lottery: another seed draws other ten. And look at the last
-# row: a ruler does well, because readers call large nodules suspicious. Radiomics measures size at
-# once. A network must first find the nodule among vessels, and learn that its size matters, from
-# pictures in which it never lies in the same place. With more examples it can: that is the slope
-# from left to right.
+# row: a ruler does well, because readers call large nodules suspicious.
+#
+# Radiomics measures size at once. A network must first find the nodule among vessels, and learn that
+# its size matters. With more examples it can: that is the slope from left to right.
 
 # %% [markdown]
 # ## 6 · Easy cases first

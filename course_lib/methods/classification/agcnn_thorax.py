@@ -174,5 +174,7 @@ class AGCNN(Method):
         return {name: values.softmax(1) for name, values in self._scores(batch).items()}
 
     def predict(self, batch: Batch) -> Tensor:
-        """The fusion's probabilities (N, classes); while only the global branch has learnt, its."""
-        return self.branches(batch)["global" if self.stage == "global" else "fusion"]
+        """The fusion's probabilities (N, classes); before its turn, those of the branch whose
+        turn it is."""
+        found = self.branches(batch)
+        return found.get(self.stage, found["fusion"])
