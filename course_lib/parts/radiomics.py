@@ -12,6 +12,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from course_lib.errors import CourseError
+
 LEVELS = 16  # grey levels of the co-occurrence matrix, evenly over the window
 RIM_MM = 3.0
 PATTERNS = 10  # uniform local binary patterns of eight neighbours
@@ -164,8 +166,13 @@ def threshold_outline(batch: Mapping[str, Tensor], share: float = 0.4) -> Tensor
     """Outlines (N, 1, H, W) that nobody drew: of what is brighter than `share` of the window, the
     connected region nearest to the middle, without its thin arms (opened by 3x3).
 
-    0.4 is -440 HU in CT. Where nothing is that bright, the brightest pixel. Images only.
+    0.4 is -440 HU in CT. Where nothing is that bright, the brightest pixel. Raises CourseError for
+    volumes.
     """
+    if batch["image"].ndim != 4:
+        raise CourseError(
+            "Outlines by threshold need images; for volumes use outline='readers'."
+        )
     image, window = batch["image"].float().mean(1).cpu().numpy(), batch["window"].tolist()
     found = []
     for one, (low, high) in zip(image, window, strict=True):
