@@ -170,9 +170,7 @@ def threshold_outline(batch: Mapping[str, Tensor], share: float = 0.4) -> Tensor
     volumes.
     """
     if batch["image"].ndim != 4:
-        raise CourseError(
-            "Outlines by threshold need images; for volumes use outline='readers'."
-        )
+        raise CourseError("Outlines by threshold need images; for volumes use outline='readers'.")
     image, window = batch["image"].float().mean(1).cpu().numpy(), batch["window"].tolist()
     found = []
     for one, (low, high) in zip(image, window, strict=True):

@@ -87,7 +87,8 @@ def _pool(part: str, count: int) -> Cases:
     made = rated_nodules(part, count, SIDE + 2 * MARGIN)
     total = len(made)
     label = (made["malignancy"] > 3).long()
-    corner = torch.full((total, 2), MARGIN)
+    # Off the middle, as in the test: what looks at training cases once must not find them centred.
+    corner = torch.randint(2 * MARGIN + 1, (total, 2), generator=_generator(part, 1))
     tensors = {
         "wide": made["image"],
         "wide_mask": made["mask"],
