@@ -149,14 +149,13 @@ def test_aliasing_unet_learns_the_artefact_and_its_twin_the_picture(cases):
         AliasingUNet(target="phase")
 
 
-def test_aliasing_unet_has_scales_and_residual_units_and_its_opponent_has_not():
-    from monai.networks.blocks import ResidualUnit
-
+def test_aliasing_unet_has_scales_and_shortcuts_and_its_opponent_has_not():
     paper, single = AliasingUNet(), AliasingUNet(scales=1)
-    assert len(layers(paper, ResidualUnit)) >= 4
-    strides = [layer.stride[0] for layer in layers(paper, nn.Conv2d)]
-    assert strides.count(2) >= 3
-    assert all(layer.stride[0] == 1 for layer in layers(single, nn.Conv2d))
+    assert len(layers(paper, nn.MaxPool2d)) == 4 and not layers(single, nn.MaxPool2d)
+    wide = [layer.in_channels for layer in layers(paper, nn.Conv2d)]
+    assert 2 * 16 in wide, "the finest shortcut is concatenated at full resolution"
+    with pytest.raises(CourseError, match="scales"):
+        AliasingUNet(scales=3)
 
     def reach(method):  # how many columns feel one pixel
         picture = torch.zeros(1, 1, 64, 64)

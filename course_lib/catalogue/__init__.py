@@ -24,6 +24,7 @@ TASKS: tuple[str, ...] = (
     "augmentation",
     "translation",
     "segmentation",
+    "classification",
 )
 
 METHODS: tuple[Entry, ...] = tuple(

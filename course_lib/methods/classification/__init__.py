@@ -1,0 +1,1 @@
+"""Methods of classification (survey section 4.1)."""

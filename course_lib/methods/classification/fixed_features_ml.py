@@ -1,0 +1,87 @@
+"""Fixed features: a network trained on photographs looks, a classical classifier decides (4.1).
+
+The weights of an ImageNet network stay as they are; its activations describe the image:
+
+    φ_l(x) = mean and maximum over places of the maps of layer l
+    p = classifier(standardised φ_l(x))
+
+with logistic regression, a support vector machine or a random forest. Nothing but the classifier
+is fitted, so ten cases may do. Images (N, C, H, W) in [0, 1] by their window, grey ones in three
+equal channels, enlarged to 96 pixels; of a volume, eight slices and their mean. Out come
+probabilities (N, classes). Layer and classifier are chosen on validation.
+
+`weights="random"` is the control: the same network as it was born, its statistics set to the
+training images. What it reaches is not owed to ImageNet.
+
+Shrunk: EfficientNet-Lite0 (4.7 million parameters, real ImageNet weights) instead of OverFeat.
+
+Source: Sharif Razavian, Azizpour, Sullivan & Carlsson 2014, CNN features off-the-shelf, CVPR
+Workshops, doi 10.1109/CVPRW.2014.131.
+"""
+
+from itertools import product
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from course_lib.cases import Batch, Cases
+from course_lib.data.pretrained import efficientnet_lite0
+from course_lib.errors import CourseError
+from course_lib.methods.base import Classical
+from course_lib.parts.backbone import LAYERS, calibrate, pooled
+from course_lib.parts.efficientnet_lite import EfficientNetLite0
+from course_lib.parts.intensity import unit_range
+from course_lib.parts.learners import Learner, Remembered
+
+
+class FixedFeaturesML(Classical):
+    """Frozen features and a classifier.
+
+    Arguments:
+        weights: `imagenet`, or `random` for the control.
+    Raises CourseError for other weights.
+    """
+
+    grid: ClassVar[tuple[dict[str, Any], ...]] = tuple(
+        {"layer": layer, "classifier": name}
+        for layer, name in product(LAYERS, ("logistic_001", "logistic_01", "svm", "forest"))
+    )
+
+    def __init__(self, weights: str = "imagenet") -> None:
+        if weights not in ("imagenet", "random"):
+            raise CourseError(f"Weights are 'imagenet' or 'random', not {weights!r}.")
+        self.weights = weights
+        self.network = efficientnet_lite0() if weights == "imagenet" else EfficientNetLite0().eval()
+        self.network.requires_grad_(False)
+        self.layer, self.classifier = "group 6", "svm"
+        self.features = Remembered(self._features)
+        self.learner: Learner | None = None
+        self.train: tuple[dict[str, Tensor], Tensor, int] | None = None
+
+    def _features(self, batch: Batch) -> dict[str, Tensor]:
+        self.network.to(batch["image"].device)
+        with torch.no_grad():
+            return {k: v.cpu() for k, v in pooled(self.network, unit_range(batch)).items()}
+
+    def prepare(self, train: Cases) -> None:
+        """Looks at every training case once."""
+        if self.weights == "random":
+            self.network.to(train.device)
+            calibrate(self.network, unit_range(train.tensors))
+        self.train = self.features(train.tensors), train["label"].cpu(), int(train["classes"][0])
+        self.set({})
+
+    def set(self, settings: dict[str, Any]) -> None:
+        """Takes on layer and classifier, and fits anew."""
+        super().set(settings)
+        if self.train is not None:
+            features, label, classes = self.train
+            self.learner = Learner(self.classifier, classes).fit(features[self.layer], label)
+
+    def predict(self, batch: Batch) -> Tensor:
+        """Probabilities (N, classes); before training all alike."""
+        if self.learner is None:
+            shape = len(batch["image"]), int(batch["classes"][0])
+            return torch.full(shape, 1 / shape[1], device=batch["image"].device)
+        return self.learner(self.features(batch)[self.layer]).to(batch["image"].device)
