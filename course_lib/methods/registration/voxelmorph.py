@@ -31,7 +31,7 @@ from course_lib.physics import fields
 class VoxelMorph(Method):
     """`similarity`: `ncc` or `mse`. `weight`: λ. `dims`: 2, or 3 for volumes (by itself)."""
 
-    learning_rate = 4e-3  # chosen on validation, against 1e-3
+    learning_rate = 4e-3  # as for `supervised_ddf_regression`, whose network this is
 
     def __init__(self, similarity: str = "ncc", weight: float = 0.1, dims: int = 2) -> None:
         super().__init__()
