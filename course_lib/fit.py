@@ -120,7 +120,7 @@ def _train(
     history = History()
     generator = torch.Generator().manual_seed(seed)
     drawable, pool = splits.train, None
-    every = max(1, plan.steps // plan.evaluations)
+    every = max(1, plan.steps // (method.evaluations or plan.evaluations))
     recent: dict[str, list[Tensor]] = defaultdict(list)
     bar = tqdm(total=plan.steps, desc="training", unit="step", disable=not progress, leave=False)
     with bar:

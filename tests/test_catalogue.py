@@ -57,3 +57,10 @@ def test_lists_in_json():
     assert "wgan_vgg" in {row["id"] for row in methods}
     tasks = json.loads(run(course, ["tasks", "--json"]).output)
     assert tasks[0]["id"] == "denoising" and tasks[0]["survey"] == "2.1.1"
+
+
+def test_methods_for_some_data_sets_say_whether_they_take_the_users_own():
+    pose, field = catalogue.entry("pose_search"), catalogue.entry("voxelmorph")
+    assert field.fits("path:somewhere") and not pose.fits("path:somewhere")
+    assert pose.fits("chest_drr/pose") and not field.fits("chest_drr/pose")
+    assert catalogue.entry("median").fits("path:somewhere")

@@ -12,7 +12,7 @@ from course_lib.data.lesions import stored
 from course_lib.data.own.kinds import Labelled, Pictures
 from course_lib.errors import CourseError
 from course_lib.fit import fit, predict
-from course_lib.lesson.widgets.threshold import Decision, threshold_explorer
+from course_lib.lesson.widgets.decision import Decision, decision_explorer
 from course_lib.methods.classification import agcnn_thorax as agcnn
 from course_lib.methods.classification import curriculum_learning as curriculum
 from course_lib.methods.classification.fine_tuning import FineTuning
@@ -621,7 +621,7 @@ def test_the_widgets_numbers():
 
 
 def test_the_widget_draws():
-    explorer = threshold_explorer(
+    explorer = decision_explorer(
         torch.rand(20, generator=torch.Generator().manual_seed(0)),
         torch.arange(20) % 2,
         task.CLASSES,

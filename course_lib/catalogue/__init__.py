@@ -23,6 +23,7 @@ TASKS: tuple[str, ...] = (
     "reconstruction_mr",
     "augmentation",
     "translation",
+    "registration",
     "segmentation",
     "classification",
 )

@@ -26,6 +26,7 @@ class Method(nn.Module):
     """
 
     learning_rate: float = 1e-3
+    evaluations: int | None = None  # fewer than the plan's, where predicting takes long
     stages: tuple[Stage, ...] = (Stage("train"),)
     stage: str = "train"
 

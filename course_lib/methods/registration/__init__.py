@@ -1,0 +1,1 @@
+"""Registration (survey section 3.1): one file per method."""

@@ -1,0 +1,36 @@
+"""B-splines on a mesh of control points, moved by a quasi-Newton optimiser for every pair.
+
+    u(x) = Σ_k c_k β³(x / s - k)
+
+An affine map comes first. SimpleITK; the mesh and the similarity are chosen on validation pairs.
+
+Rueckert et al. 1999, IEEE TMI 18(8), doi 10.1109/42.796284.
+"""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from course_lib.cases import Batch
+from course_lib.methods.base import Classical
+from course_lib.parts import itk
+from course_lib.parts.fields import both_ways
+
+
+class BSpline(Classical):
+    """Pairs (N, 1, *spatial) → fields (N, d, *spatial) in voxels. `mesh`: cells along an axis."""
+
+    similarity: str = "correlation"
+    mesh: int = 4
+    iterations: int = 30
+    grid: ClassVar = tuple(
+        {"similarity": similarity, "mesh": mesh}
+        for similarity in ("correlation", "mutual_information")
+        for mesh in (4, 6)
+    )
+
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """Both directions."""
+        return both_ways(
+            lambda f, m: itk.transform(f, m, self.similarity, self.mesh, self.iterations), batch
+        )

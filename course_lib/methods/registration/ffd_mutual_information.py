@@ -1,0 +1,27 @@
+"""Free-form deformation by gradient descent on mutual information: for two contrasts.
+
+    min over u of  -I(fixed, moving(x + u(x))) + λ · bending energy of u
+
+Mutual information asks only that one brightness predicts the other. The optimiser is that of
+`two_channel_deep_metric`, so that the two differ in the similarity alone. Pairs (N, 1, *spatial) →
+fields (N, d, *spatial) in voxels; λ is chosen on validation pairs.
+
+Viola & Wells 1997, Int. J. Comput. Vis. 24(2), doi 10.1023/A:1007958904918.
+"""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from course_lib.losses.registration import mutual_information
+from course_lib.methods.registration.ffd_ncc import FFDNCC
+
+
+class FFDMutualInformation(FFDNCC):
+    """As FFDNCC, with another similarity."""
+
+    grid: ClassVar = ({"weight": 0.03}, {"weight": 0.3}, {"weight": 3.0})
+
+    def dissimilarity(self, one: Tensor, other: Tensor) -> Tensor:
+        """What is minimised, (N,)."""
+        return -mutual_information(one, other)

@@ -1,0 +1,48 @@
+"""Pose by search: DRRs are rendered until one looks like the X-ray.
+
+    max over pose of  NCC(DRR(pose), X-ray)
+
+The classical way of 2D/3D registration, here with the gradient of the renderer: Adam, from the
+first guess. X-ray pictures (N, 1, H, W) → poses (N, 6) in degrees and mm. The step is chosen on
+validation poses.
+
+Livyatan, Yaniv & Joskowicz 2003, Gradient-based 2-D/3-D rigid registration of fluoroscopic X-ray
+to CT, IEEE TMI 22(11):1395-1406.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from course_lib.cases import Batch
+from course_lib.methods.base import Classical
+from course_lib.parts.fields import standardised
+from course_lib.parts.pose import camera_of, drr_of
+
+
+class PoseSearch(Classical):
+    """`rate`: the first step, in degrees and mm."""
+
+    rate: float = 1.0
+    steps: int = 60
+    grid: ClassVar = ({"rate": 0.5}, {"rate": 1.0}, {"rate": 2.0})
+
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """The best pose that was met on the way."""
+        camera, wanted = camera_of(batch), standardised(batch["xray"])
+        pose = batch["start_pose"].clone()
+        best, found = torch.full_like(pose[:, 0], -torch.inf), pose.clone()
+        with torch.enable_grad():
+            pose.requires_grad_()
+            optimiser = torch.optim.Adam([pose], lr=self.rate)
+            for step in range(self.steps):
+                optimiser.param_groups[0]["lr"] = self.rate * (1 - 0.9 * step / self.steps)
+                seen = standardised(drr_of(batch, pose, camera))
+                alike = (seen * wanted).flatten(1).mean(1)
+                better = alike.detach() > best
+                best = torch.where(better, alike.detach(), best)
+                found = torch.where(better[:, None], pose.detach(), found)
+                (pose.grad,) = torch.autograd.grad(-alike.sum(), [pose])
+                optimiser.step()
+        return {"pose": found}

@@ -1,0 +1,98 @@
+"""Supervised regression of the displacement field: the network imitates given fields.
+
+The survey's scheme of section 3.1 (its figure 3) in its plain form: a U-Net sees moving and fixed
+image and is told, voxel by voxel, which displacement to answer.
+
+    u = U(moving, fixed),   loss = mean ‖u - u_label‖
+
+The images appear in no loss, so nothing corrects a wrong label. Where labels come from is an
+option, and the point of the method:
+
+    exact         the simulated field itself
+    noisy         the same plus smooth noise of 1.5 voxels, drawn once for every pair
+    demons        what demons find, after an affine map
+    demons_few    the same stopped after two iterations
+
+Direction: u lives on the fixed image's grid and points into the moving one, warped(x) =
+moving(x + u(x)), in voxels, first axis first. Pairs (N, 1, *spatial) → fields (N, d, *spatial).
+Shrunk: the U-Net is that of `voxelmorph`, so that both can be compared.
+
+Wang & Qin 2020, section 3.1, doi 10.11959/j.issn.2096-0271.2020056.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from course_lib.cases import Batch, Cases
+from course_lib.errors import CourseError
+from course_lib.methods.base import Method
+from course_lib.methods.registration.demons import Demons
+from course_lib.parts.fields import both_ways, images
+from course_lib.parts.registration_unet import RegistrationUNet
+from course_lib.physics import fields
+
+SOURCES = ("exact", "noisy", "demons", "demons_few")
+NOISE_VOXELS, NOISE_SMOOTHNESS = 1.5, 3.0
+
+
+class SupervisedDDFRegression(Method):
+    """`labels`: one of SOURCES. `dims`: 2, or 3 for volumes (by itself)."""
+
+    learning_rate = 4e-3  # chosen on validation, against 1e-3
+
+    def __init__(self, labels: str = "exact", dims: int = 2) -> None:
+        super().__init__()
+        if labels not in SOURCES:
+            raise CourseError(
+                f"Label fields come from one of {', '.join(SOURCES)}, not {labels!r}."
+            )
+        self.labels = labels
+        self.network = RegistrationUNet(dims)
+        self.fields: Tensor | None = None
+
+    def prepare(self, train: Cases) -> None:
+        """Makes the label fields of all training pairs, once."""
+        fixed, _ = images(train.tensors)
+        if fixed.ndim == 5:
+            self.network = RegistrationUNet(3).to(fixed.device)
+        self.fields = self.label_fields(train.tensors)
+
+    def label_fields(self, batch: Batch) -> Tensor:
+        """The source's fields for some pairs, (N, d, *spatial) in voxels.
+
+        Raises CourseError when the source is the truth and the data set has none.
+        """
+        fixed, moving = images(batch)
+        if self.labels.startswith("demons"):
+            source = Demons()
+            source.iterations = 2 if self.labels == "demons_few" else source.iterations
+            return source.register(fixed, moving)
+        if "displacement" not in batch:
+            raise CourseError(
+                f"Labels that are {self.labels!r} need the true field, and between two people "
+                "nobody knows it. Use a data set of known fields, or --option labels=demons."
+            )
+        truth = batch["displacement"]
+        if self.labels == "exact":
+            return truth
+        noise = fields.random_velocity(
+            truth.shape[2:],
+            len(truth),
+            NOISE_SMOOTHNESS,
+            NOISE_VOXELS,
+            torch.Generator().manual_seed(0),
+        )
+        return truth + noise.to(truth.device)
+
+    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        """The mean distance to the label field, in voxels."""
+        fixed, moving = images(batch)
+        given = self.label_fields(batch) if self.fields is None else self.fields[batch["number"]]
+        error = self.network(moving, fixed) - given
+        yield "network", (error.square().sum(1) + 1e-6).sqrt().mean()
+
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """Two passes: there, and with exchanged parts back."""
+        return both_ways(lambda fixed, moving: self.network(moving, fixed), batch)

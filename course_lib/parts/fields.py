@@ -1,0 +1,40 @@
+"""What the field methods of registration share: inputs of one scale, both directions, errors."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from course_lib.errors import CourseError
+
+
+def standardised(image: Tensor) -> Tensor:
+    """Each image (N, 1, *spatial) with mean 0 and standard deviation 1."""
+    flat = image.flatten(1)
+    shape = (-1, *[1] * (image.ndim - 1))
+    mean, deviation = flat.mean(1).view(shape), flat.std(1).clamp_min(1e-6).view(shape)
+    return (image - mean) / deviation
+
+
+def images(batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """(fixed, moving), standardised. Raises CourseError for a batch of X-ray pictures."""
+    if "fixed" not in batch:
+        raise CourseError(
+            "This method finds a displacement field between two images, but the data set holds "
+            "X-ray pictures and a volume. Choose a data set such as brain_2d/known_fields."
+        )
+    return standardised(batch["fixed"]), standardised(batch["moving"])
+
+
+def both_ways(
+    register: Callable[[Tensor, Tensor], Tensor], batch: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """`register(fixed, moving)` → (N, d, *spatial), and once more with exchanged parts."""
+    fixed, moving = images(batch)
+    return {"forward": register(fixed, moving), "backward": register(moving, fixed)}
+
+
+def small_start(layer: torch.nn.Module) -> None:
+    """A last layer that answers nearly zero: registration starts from no deformation."""
+    torch.nn.init.normal_(layer.weight, std=1e-5)
+    torch.nn.init.zeros_(layer.bias)

@@ -1,0 +1,145 @@
+"""SimpleITK's registrations on tensors: demons, and transforms found by its optimisers.
+
+SimpleITK counts axes from x; our fields count from the first axis. Both pull, and both point from
+the fixed image to the moving one, so that nothing but the order changes. Images get a spacing of
+one: lengths are voxels.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def each_pair(register: Callable, fixed: Tensor, moving: Tensor) -> Tensor:
+    """`register(fixed image, moving image)` → SimpleITK field, for all pairs (N, 1, *spatial).
+
+    Returns (N, d, *spatial) in voxels.
+    """
+    import SimpleITK as sitk
+
+    found = []
+    for one, other in zip(fixed.cpu(), moving.cpu(), strict=True):
+        field = register(*(sitk.GetImageFromArray(x[0].float().numpy()) for x in (one, other)))
+        array = sitk.GetArrayFromImage(field).astype(np.float32)
+        found.append(torch.from_numpy(array).movedim(-1, 0).flip(0))
+    return torch.stack(found).to(fixed.device)
+
+
+def demons(fixed: Tensor, moving: Tensor, sigma: float, iterations: int, levels: int = 3) -> Tensor:
+    """Diffeomorphic demons with symmetric forces, on a pyramid: (N, d, *spatial) voxels.
+
+    Arguments:
+        fixed, moving: (N, 1, *spatial), brightness of the same meaning.
+        sigma: Gaussian that smooths the field after every iteration, voxels.
+        iterations: on each level, of which the coarsest has 2^(levels - 1) times fewer voxels.
+    Source: Vercauteren et al. 2009, doi 10.1016/j.neuroimage.2008.10.040.
+    """
+    import SimpleITK as sitk
+
+    def register(one, other):
+        method = sitk.DiffeomorphicDemonsRegistrationFilter()
+        method.SetNumberOfThreads(1)
+        method.SetNumberOfIterations(iterations)
+        method.SmoothDisplacementFieldOn()
+        method.SetStandardDeviations(sigma)
+        field = None
+        for level in reversed(range(levels)):
+            small, other_small = (_shrink(image, 2**level) for image in (one, other))
+            if field is not None:
+                field = sitk.Resample(field, small, sitk.Transform(), sitk.sitkLinear)
+                field = _fill_edges(field)
+                field = method.Execute(small, other_small, field)
+            else:
+                field = method.Execute(small, other_small)
+        return field
+
+    return each_pair(register, fixed, moving)
+
+
+def _shrink(image, factor: int):
+    import SimpleITK as sitk
+
+    if factor == 1:
+        return image
+    smooth = sitk.SmoothingRecursiveGaussian(image, 0.5 * factor)
+    return sitk.Shrink(smooth, [factor] * image.GetDimension())
+
+
+def _fill_edges(field):
+    """Resampling leaves zeros beyond the outermost coarse voxels: repeat what lies inside."""
+    import SimpleITK as sitk
+
+    array = sitk.GetArrayFromImage(field)
+    spatial = array.shape[:-1]
+    empty = ~array.any(-1)
+    for axis, size in enumerate(spatial):
+        rows = empty.all(tuple(k for k in range(len(spatial)) if k != axis))
+        inside = np.flatnonzero(~rows)
+        if len(inside):
+            nearest = np.clip(np.arange(size), inside[0], inside[-1])
+            array = np.take(array, nearest, axis)
+    filled = sitk.GetImageFromArray(array, isVector=True)
+    filled.CopyInformation(field)
+    return filled
+
+
+def transform(
+    fixed: Tensor,
+    moving: Tensor,
+    similarity: str,
+    mesh: int | None,
+    iterations: int = 40,
+) -> Tensor:
+    """An affine map, and after it cubic B-splines on a mesh where `mesh` says how many cells.
+
+    Arguments:
+        fixed, moving: (N, 1, *spatial).
+        similarity: `correlation`, or `mutual_information` for images of two contrasts.
+    Returns (N, d, *spatial) voxels.
+    Source: Rueckert et al. 1999, doi 10.1109/42.796284; Mattes et al. 2003,
+        doi 10.1109/TMI.2003.809072.
+    """
+    import SimpleITK as sitk
+
+    def run(one, other, start, by_lbfgs: bool, before):
+        method = sitk.ImageRegistrationMethod()
+        method.SetGlobalDefaultNumberOfThreads(1)
+        if similarity == "correlation":
+            method.SetMetricAsCorrelation()
+        else:
+            method.SetMetricAsMattesMutualInformation(24)
+        method.SetInterpolator(sitk.sitkLinear)
+        if before is not None:
+            method.SetMovingInitialTransform(before)
+        if by_lbfgs:
+            method.SetOptimizerAsLBFGSB(numberOfIterations=iterations, maximumNumberOfCorrections=5)
+        else:
+            method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 2 * iterations)
+            method.SetOptimizerScalesFromPhysicalShift()
+            method.SetShrinkFactorsPerLevel([2, 1])
+            method.SetSmoothingSigmasPerLevel([1, 0])
+        method.SetInitialTransform(start, True)
+        method.Execute(one, other)
+        return start
+
+    def register(one, other):
+        dims = one.GetDimension()
+        affine = sitk.AffineTransform(dims)
+        affine.SetCenter([(size - 1) / 2 for size in one.GetSize()])
+        found = run(one, other, affine, False, None)
+        if mesh is not None:
+            spline = sitk.BSplineTransformInitializer(one, [mesh] * dims, 3)
+            spline = run(one, other, spline, True, found)
+            found = sitk.CompositeTransform([found, spline])
+        return sitk.TransformToDisplacementField(
+            found,
+            sitk.sitkVectorFloat64,
+            one.GetSize(),
+            one.GetOrigin(),
+            one.GetSpacing(),
+            one.GetDirection(),
+        )
+
+    return each_pair(register, fixed, moving)
