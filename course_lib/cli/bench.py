@@ -9,6 +9,7 @@ import click
 from course_lib import catalogue
 from course_lib.errors import CourseError
 
+SHOWN = 8  # data sets of a task that `course tasks` names
 PROFILES = click.Choice(["smoke", "class", "full"])
 STORE = click.option("--store", default="runs", show_default=True, help="Folder of records.")
 PROFILE = click.option(
@@ -51,9 +52,13 @@ def tasks(as_json: bool) -> None:
         return
     for t in found:
         click.echo(f"{t.id:20} {t.title} (survey {t.survey}); headline {t.headline}")
-        click.echo(f"{'':20} data sets: {', '.join(t.sources)}")
+        shown = list(t.sources)[:SHOWN]
+        more = len(t.sources) - len(shown)
+        rest = f" and {more} more (--json names them)" if more else ""
+        click.echo(f"{'':20} data sets: {', '.join(shown)}{rest}")
         for part, names in t.asks.items():
-            click.echo(f"{'':20} {part} asks for {names[0]}")
+            if names[0] != t.headline:
+                click.echo(f"{'':20} {part} asks for {names[0]}")
         if t.own:
             click.echo(f"{'':20} takes data of your own: --dataset path:…")
 
