@@ -26,6 +26,7 @@ TASKS: tuple[str, ...] = (
     "registration",
     "segmentation",
     "classification",
+    "detection",
     "frontier",
 )
 

@@ -94,8 +94,8 @@ def froc(
 
     Source: Setio et al. 2017, doi 10.1016/j.media.2017.06.015.
     """
-    alarms, best = _alarms_and_hits(predictions, targets, overlap)
-    thresholds = [_threshold(alarms, rate * len(targets)) for rate in rates]
+    alarms, best = alarms_and_hits(predictions, targets, overlap)
+    thresholds = [threshold(alarms, rate * len(targets)) for rate in rates]
     return torch.stack([(best > t).float().mean() for t in thresholds])
 
 
@@ -113,13 +113,51 @@ def recall_per_case(
     Returns:
         (N,); NaN for a case without a target.
     """
-    alarms, best = _alarms_and_hits(predictions, targets, overlap)
-    found = (best > _threshold(alarms, rate * len(targets))).float()
+    alarms, best = alarms_and_hits(predictions, targets, overlap)
+    found = (best > threshold(alarms, rate * len(targets))).float()
     counts = [len(target.boxes) for target in targets]
     return torch.stack([case.mean() for case in found.split(counts)])
 
 
-def _alarms_and_hits(predictions, targets, overlap: float | None) -> tuple[Tensor, Tensor]:
+def froc_per_case(
+    predictions: Sequence[Boxes],
+    targets: Sequence[Boxes],
+    overlap: float | None = None,
+    rates: Sequence[float] = FROC_RATES,
+) -> Tensor:
+    """Each case's share of the FROC score, (N,); their mean is the mean of `froc` over `rates`.
+
+    A target found at a rate counts N / (targets · rates) for its case, so a share may exceed 1. A
+    case without a target has the share 0; its false alarms move the thresholds of all. NaN where
+    no target exists.
+    """
+    alarms, best = alarms_and_hits(predictions, targets, overlap)
+    thresholds = torch.stack([threshold(alarms, rate * len(targets)) for rate in rates])
+    found = (best[:, None] > thresholds).float().mean(1)
+    shares = torch.stack([case.sum() for case in found.split([len(t.boxes) for t in targets])])
+    return shares * len(targets) / len(best) if len(best) else shares * torch.nan
+
+
+def average_precision_per_case(
+    predictions: Sequence[Boxes], targets: Sequence[Boxes], overlap: float = 0.5
+) -> Tensor:
+    """Each case's share of the average precision, (N,); their mean is its value.
+
+    The area under the whole precision-recall curve, Σ over found targets of the precision there
+    (the best of any lower threshold) / targets, mean over classes. Between `mean_average_precision`
+    and this lies only COCO's reading of the curve at 101 recalls. NaN where no target exists.
+    """
+    _check(predictions, targets)
+    classes = torch.cat([target.labels for target in targets]).unique().tolist()
+    shares = torch.zeros(len(targets), dtype=torch.float64)
+    for label in classes:
+        ours, theirs = _of_class(predictions, label), _of_class(targets, label)
+        envelope, hit, case, total = _precisions(ours, theirs, overlap)
+        shares.index_add_(0, case[hit], envelope[hit] / (total * len(classes)))
+    return (shares * (len(targets) if classes else torch.nan)).float()
+
+
+def alarms_and_hits(predictions, targets, overlap: float | None) -> tuple[Tensor, Tensor]:
     """Scores of all false alarms, highest first, and for each target the best score on it."""
     _check(predictions, targets)
     alarms, best = [], []
@@ -138,15 +176,28 @@ def _alarms_and_hits(predictions, targets, overlap: float | None) -> tuple[Tenso
     return torch.cat(alarms).sort(descending=True).values, torch.cat(best)
 
 
-def _threshold(alarms: Tensor, allowed: float) -> Tensor:
+def threshold(alarms: Tensor, allowed: float) -> Tensor:
     """Scores above this give at most `allowed` false alarms."""
     count = int(allowed)
     return alarms[count] if count < len(alarms) else alarms.new_tensor(-torch.inf)
 
 
 def _average_precision(predictions, targets, overlap: float) -> float:
-    hits, scores = [], []
-    for ours, theirs in zip(predictions, targets, strict=True):
+    envelope, hits, _, total = _precisions(predictions, targets, overlap)
+    if not len(hits):
+        return 0.0
+    true = hits.double().cumsum(0)
+    # Not linspace: torch and NumPy round 0.01·k differently, and recalls often equal it exactly.
+    recalls = 0.01 * torch.arange(101, dtype=torch.float64)
+    position = torch.searchsorted(true / total, recalls)
+    return torch.cat([envelope, envelope.new_zeros(1)])[position].mean().item()
+
+
+def _precisions(predictions, targets, overlap: float) -> tuple[Tensor, Tensor, Tensor, int]:
+    """For all predictions, surest first: the best precision from there on, hit or not, and the
+    case; and the number of targets."""
+    hits, scores, cases = [], [], []
+    for number, (ours, theirs) in enumerate(zip(predictions, targets, strict=True)):
         order = ours.scores.argsort(descending=True, stable=True)[:100]
         shared = box_iou(ours.boxes[order], theirs.boxes).tolist()
         free = set(range(len(theirs.boxes)))
@@ -158,18 +209,14 @@ def _average_precision(predictions, targets, overlap: float) -> float:
             if hit:
                 free.remove(best)
         scores.append(ours.scores[order])
+        cases += [number] * len(order)
     total = sum(len(target.boxes) for target in targets)
-    if not hits:
-        return 0.0
     order = torch.cat(scores).argsort(descending=True, stable=True).cpu()
-    true = torch.tensor(hits, dtype=torch.float64)[order].cumsum(0)
-    precision = true / torch.arange(1, len(hits) + 1)
+    hit = torch.tensor(hits, dtype=torch.bool)[order]
+    precision = hit.double().cumsum(0) / torch.arange(1, len(hits) + 1)
     # The precision at a recall is the best that any threshold gives at this recall or beyond.
-    envelope = precision.flip(0).cummax(0).values.flip(0)
-    # Not linspace: torch and NumPy round 0.01·k differently, and recalls often equal it exactly.
-    recalls = 0.01 * torch.arange(101, dtype=torch.float64)
-    position = torch.searchsorted(true / total, recalls)
-    return torch.cat([envelope, envelope.new_zeros(1)])[position].mean().item()
+    envelope = precision.flip(0).cummax(0).values.flip(0) if len(hits) else precision
+    return envelope, hit, torch.tensor(cases, dtype=torch.long)[order], total
 
 
 def _of_class(cases: Sequence[Boxes], label: int) -> list[Boxes]:

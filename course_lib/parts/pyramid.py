@@ -1,0 +1,51 @@
+"""A small convolutional backbone with a feature pyramid on top, shared by the detectors.
+
+Lin et al. 2017, CVPR, doi 10.1109/CVPR.2017.106: maps of all depths get the same width, and the
+deeper map, enlarged, is added to the finer one, so that fine maps know what coarse ones see.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+AIR_HU, BONE_HU = -1000.0, 400.0
+STRIDES = (4, 8, 16)
+
+
+def normalised(image: Tensor) -> Tensor:
+    """HU (N, C, H, W) → about -1 … 1, clipped to -1000 … 400 HU."""
+    middle, half = (AIR_HU + BONE_HU) / 2, (BONE_HU - AIR_HU) / 2
+    return (image.clamp(AIR_HU, BONE_HU) - middle) / half
+
+
+def block(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, batch normalisation, ReLU. Group normalisation learnt much more slowly."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Pyramid(nn.Module):
+    """Images (N, C, H, W) in HU → three maps (N, width, H/s, W/s), s = 4, 8, 16.
+
+    H and W must be multiples of 16. `levels`: how many maps are wanted, finest first.
+    """
+
+    def __init__(self, channels: int = 1, width: int = 32, levels: int = 3) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(block(channels, 16, 2), block(16, 32, 2), block(32, 32))
+        self.middle = nn.Sequential(block(32, 64, 2), block(64, 64))
+        self.deep = nn.Sequential(block(64, 96, 2), block(96, 96))
+        self.lateral = nn.ModuleList(nn.Conv2d(n, width, 1) for n in (32, 64, 96))
+        self.smooth = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(levels))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """The maps, finest first."""
+        fine = self.stem(normalised(image))
+        middle = self.middle(fine)
+        maps = [fine, middle, self.deep(middle)]
+        maps = [lateral(each) for lateral, each in zip(self.lateral, maps, strict=True)]
+        for level in (1, 0):
+            maps[level] = maps[level] + F.interpolate(maps[level + 1], scale_factor=2)
+        return [smooth(each) for smooth, each in zip(self.smooth, maps, strict=False)]
