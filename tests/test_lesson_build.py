@@ -44,13 +44,13 @@ GITHUB = "https://github.com/someone/course"
 def root(tmp_path):
     """A checkout with one lesson and no address."""
     (tmp_path / "solutions" / "01_x").mkdir(parents=True)
-    (tmp_path / "solutions" / "01_x" / "01_small.py").write_text(SOURCE)
+    (tmp_path / "solutions" / "01_x" / "01_small.py").write_text(SOURCE, "utf-8")
     publish(tmp_path, "")
     return tmp_path
 
 
 def publish(root, address):
-    (root / "pyproject.toml").write_text(f'[tool.course]\nrepository = "{address}"\n')
+    (root / "pyproject.toml").write_text(f'[tool.course]\nrepository = "{address}"\n', "utf-8")
 
 
 def built(root, folder):
@@ -101,7 +101,7 @@ def test_check_names_each_fault_and_fails(root, monkeypatch):
     assert run.invoke(cli.build).exit_code == 0
     assert run.invoke(cli.build, ["--check"]).exit_code == 0
     student = root / "notebooks" / "01_x" / "01_small.ipynb"
-    student.write_text(student.read_text().replace("your code", "my code"))
+    student.write_text(student.read_text("utf-8").replace("your code", "my code"), "utf-8")
     shutil.copy(student, root / "notebooks" / "old.ipynb")
     stale = run.invoke(cli.build, ["--check"])
     assert stale.exit_code == 1

@@ -28,16 +28,18 @@ def test_no_notebook_without_source():
 
 @EVERY
 def test_no_outputs_are_committed(path, text):
-    for cell in json.loads(path.read_text())["cells"]:
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
         assert cell.get("outputs", []) == [] and cell.get("execution_count") is None
 
 
 @EACH
 def test_students_see_no_solution_and_have_something_to_do(lesson):
-    cells = json.loads(lesson.student.read_text())["cells"]
+    cells = json.loads(lesson.student.read_text("utf-8"))["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     assert "SOLUTION" not in code
-    assert code.count("your code here") == lesson.source.read_text().count("BEGIN SOLUTION") > 0
+    assert (
+        code.count("your code here") == lesson.source.read_text("utf-8").count("BEGIN SOLUTION") > 0
+    )
 
 
 @EACH
@@ -60,7 +62,7 @@ def test_paragraphs_are_short(lesson):
 @EACH
 def test_all_code_parses(lesson):
     for path in (lesson.student, lesson.complete):
-        for cell in json.loads(path.read_text())["cells"]:
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
             if cell["cell_type"] == "code":
                 ast.parse("".join(cell["source"]))
 
@@ -73,7 +75,7 @@ def test_no_measured_cell_takes_longer_than_a_minute():
 
 
 def test_a_job_runs_four_kinds_of_cells_and_takes_papermills_parameters():
-    cells = json.loads(builder.find(ROOT, "01_denoising").complete.read_text())["cells"]
+    cells = json.loads(builder.find(ROOT, "01_denoising").complete.read_text("utf-8"))["cells"]
     job = [
         cell
         for cell in cells

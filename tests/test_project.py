@@ -47,9 +47,9 @@ def test_conda_environment_agrees_with_constraints():
     assert {name: CONSTRAINTS[name] for name in pins(pip)} == pins(pip)
     needed = set(required(PYPROJECT["project"]["dependencies"])) - {"torch"}
     assert set(pins(pip)) == needed
-    assert (ROOT / "binder" / "environment.yml").read_text() == (
+    assert (ROOT / "binder" / "environment.yml").read_text("utf-8") == (
         ROOT / "environment.yml"
-    ).read_text()
+    ).read_text("utf-8")
 
 
 def test_the_repository_address_stands_in_one_place():

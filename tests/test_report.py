@@ -160,7 +160,7 @@ def test_pictures_follow_the_rule(records, soup):
 
 def test_downloads_hold_the_same_numbers(page, records):
     folder = page.parent / "data"
-    board = json.loads((folder / "leaderboard.json").read_text())["sections"][0]["boards"][0]
+    board = json.loads((folder / "leaderboard.json").read_text("utf-8"))["sections"][0]["boards"][0]
     assert [row["method"] for row in board["rows"]][:2] == ["red_cnn", "bm3d"]
     lines, cases = (
         list(csv.DictReader((folder / name).read_text("utf-8").splitlines()))
@@ -170,7 +170,7 @@ def test_downloads_hold_the_same_numbers(page, records):
     assert float(first["mean"]) == board["rows"][0]["scores"]["psnr"]["mean"]
     assert len(cases) == 14 * 18 * 3
     assert sum(not c["value"] for c in cases) == 9
-    assert len(json.loads((folder / "records.json").read_text())) == len(records[0])
+    assert len(json.loads((folder / "records.json").read_text("utf-8"))) == len(records[0])
 
 
 def test_the_same_records_give_the_same_bytes(records, page, tmp_path):

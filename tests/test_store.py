@@ -79,7 +79,7 @@ def test_damage_is_said_with_the_next_step(tmp_path):
 
 def test_numbers_that_are_not_finite_become_null(tmp_path):
     write_json(tmp_path / "x.json", {"a": [float("nan"), float("inf"), 1.5]})
-    assert json.loads((tmp_path / "x.json").read_text()) == {"a": [None, None, 1.5]}
+    assert json.loads((tmp_path / "x.json").read_text("utf-8")) == {"a": [None, None, 1.5]}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

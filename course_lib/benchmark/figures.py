@@ -95,7 +95,9 @@ def _save(figure: Figure, path: Path, title: str) -> Path:
 
 def size(path: Path) -> tuple[int, int]:
     """Width and height of an SVG in CSS pixels, so that the page keeps its place free."""
-    width, height = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', path.read_text()).groups()
+    width, height = re.search(
+        r'width="([\d.]+)pt" height="([\d.]+)pt"', path.read_text("utf-8")
+    ).groups()
     return round(float(width) * 4 / 3), round(float(height) * 4 / 3)
 
 

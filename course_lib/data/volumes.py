@@ -49,7 +49,7 @@ def chest_ct() -> Volume:
 
 def organ_names() -> dict[int, str]:
     """Number → name for the label 'organs' of `chest_ct`, e.g. 51 → 'heart'."""
-    with open(fetch.path("chest_ct", "structures.csv"), newline="") as file:
+    with open(fetch.path("chest_ct", "structures.csv"), newline="", encoding="utf-8") as file:
         return {int(row["id"]): row["structure"] for row in csv.DictReader(file)}
 
 

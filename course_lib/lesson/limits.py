@@ -58,7 +58,7 @@ def _memory(megabytes: float) -> Iterator[None]:
 
     before = resource.getrlimit(resource.RLIMIT_AS)
     # torch reserves far more address space than it uses, so the limit counts from here.
-    now = int(used.read_text().split()[0]) * resource.getpagesize()
+    now = int(used.read_text("utf-8").split()[0]) * resource.getpagesize()
     soft = now + int(megabytes * 2**20)
     limits = [limit for limit in (soft, *before) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min(limits), before[1]))

@@ -475,6 +475,7 @@ quiz("augmentation")
 #   doi [10.1016/j.neucom.2018.09.013](https://doi.org/10.1016/j.neucom.2018.09.013)
 # - AnoGAN: Schlegl T et al. 2017, IPMI,
 #   doi [10.1007/978-3-319-59050-9_12](https://doi.org/10.1007/978-3-319-59050-9_12)
-# - Kernel distance: Bińkowski M et al. 2018, ICLR, [arXiv:1801.01401](https://arxiv.org/abs/1801.01401)
+# - Kernel distance: Bińkowski M et al. 2018, ICLR,
+#   [arXiv:1801.01401](https://arxiv.org/abs/1801.01401)
 # - Nodules and chest CT: LIDC-IDRI, CC BY 3.0,
 #   doi [10.1118/1.3528204](https://doi.org/10.1118/1.3528204)

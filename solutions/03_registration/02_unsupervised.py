@@ -206,8 +206,9 @@ for name, found in rows.items():
 
 # %% [markdown]
 # After a minute of training the network beats the affine map, but neither demons nor the optimiser
-# that takes its time for each pair. It is faster than both by a factor that you can read above. Its
-# validation error is still falling when the training ends: the paper took 150,000 steps. Speed at
+# that takes its time for each pair. It is faster than both by a factor that you can read above.
+#
+# Its validation error is still falling when the training ends: the paper took 150,000 steps. Speed at
 # the price of accuracy is a trade, not a victory, and here you see both sides of it.
 
 # %% [markdown]

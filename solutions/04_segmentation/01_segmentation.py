@@ -71,6 +71,7 @@ show.images(
 # **What was measured, what was simulated?** In the default data set the anatomy is that of six
 # donors, whose cortex and nuclei were mapped. The pictures are rendered from these maps, as four
 # different scanners would show them. So the labels are exactly right, which no hand can promise.
+#
 # In `chest_organs` it is the other way round: a real scan, labels drawn by a model.
 
 # %% tags=["lesson"]
@@ -365,7 +366,9 @@ print(show.claim("β = 0.9 invents more than β = 0.1", high, low, "%"))
 # %% [markdown]
 # **Read with care.** One seed, a hundred steps, one small network. In our run cross-entropy lost the
 # spots already at 0.5% of the voxels, combo at 0.1%, where its half of cross-entropy still said
-# "nothing there"; Dice alone found them. With real lesions, which are less sharp than these spots,
+# "nothing there"; Dice alone found them.
+#
+# With real lesions, which are less sharp than these spots,
 # the flat start of the Dice loss can cost more than it did here.
 
 # %% [markdown]

@@ -425,7 +425,9 @@ print(show.claim("Weak labels help where outlines are few", dice["+"], dice["5"]
 # %% [markdown]
 # **Read with care.** With five outlines the two were about equal when we measured: weak labels did
 # *not* help. Both get the same number of steps, and the second spends half of them on its
-# classifier; whether that is the reason, we have not tested. What weak labels can do and the U-Net
+# classifier; whether that is the reason, we have not tested.
+#
+# What weak labels can do and the U-Net
 # cannot is to start with no outline at all (`weak_labels/0_masks`).
 
 # %% [markdown]

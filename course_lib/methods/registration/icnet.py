@@ -2,18 +2,19 @@
 
 New in the paper: one network is run twice with exchanged inputs, and two penalties keep its fields
 plausible. The way there must be the opposite of the way back, read where the way there ends, and
-only voxels that fold pay an (enormous) fine, so that ordinary smoothness can stay weak.
+only voxels that fold pay a fine, so that ordinary smoothness can stay weak.
 
     u = U(A, B), v = U(B, A)
     loss =         mean (A(x + u) - B)² + mean (B(x + v) - A)²
          + 0.05 ·  (mean ‖u - (-v)(x + u)‖² + mean ‖v - (-u)(x + v)‖²)
-         + 10⁵ ·   mean relu(-∂u - 1) (∂u)², of v too
-         + 0.5 ·   mean ‖∇u‖², of v too
+         + 100 ·   mean relu(-∂u - 1) (∂u)², of v too
+         + 5 ·     mean ‖∇u‖², of v too
 
 Pairs (N, 1, *spatial) with standardised brightness, sides divisible by 16 → fields (N, d, *spatial)
 in voxels, at most `reach`: the output is a tanh. Four strided convolutions go down, transposed ones
 come up, starting width 8. Shrunk: one convolution per level; reach 12 voxels of 3.5 mm instead of 7
-of about 2; smoothness 0.05 and a step of 1e-3 instead of 5e-4.
+of about 2. With the paper's fine for folds (10⁵), smoothness (0.5) and step (5e-4),
+hundreds of steps move nothing. Ours (100, 5, 4e-3) were the best of six tries on validation.
 
 Zhang 2018, Inverse-consistent deep networks for unsupervised deformable image registration,
 arXiv:1809.03443, doi 10.48550/arXiv.1809.03443.
@@ -75,14 +76,14 @@ class FCN(nn.Module):
 class ICNet(Method):
     """The four weights of the loss are options: set one to 0 to see what it is for."""
 
-    learning_rate = 1e-3  # on validation 4e-3 was worse
+    learning_rate = 4e-3
 
     def __init__(
         self,
         similarity: float = 1.0,
         consistency: float = 0.05,
-        folding: float = 1e5,
-        smooth: float = 0.05,
+        folding: float = 1e2,
+        smooth: float = 5.0,
         reach: float = 12.0,
         dims: int = 2,
     ) -> None:

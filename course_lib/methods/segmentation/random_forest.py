@@ -29,7 +29,7 @@ class RandomForest(Classical):
     """Labels (N, 1, D, H, W) by vote. `smoothing` of the votes, in pixels; `leaf`: voxels in it."""
 
     smoothing: float = 0.0
-    leaf: int = 5
+    leaf: int = 3
     grid: ClassVar = tuple({"leaf": n, "smoothing": s} for n, s in product((3, 15), (0.0, 0.7)))
 
     def __init__(self) -> None:
