@@ -26,7 +26,7 @@ report: data ## run the default benchmark and write reports/default/index.html
 	$(BIN)/course report $(BENCHMARK) $(LEAVE_OUT) && exit $$status
 
 test: data browser lint ## unit tests, then every notebook, student's and complete
-	$(BIN)/python -m pytest tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests
 	COURSE_PROFILE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout 300 notebooks solutions
 
 lint: $(READY) ## ruff, and the notebooks against their text sources
