@@ -74,7 +74,7 @@ def tumour_patients() -> tuple[Ground, ...]:
 def _kept(name: str, count: int, measure: Callable[[], list[Ground]]) -> list[Ground]:
     """What `measure` gives, from the cache if it was measured before by this very code."""
     code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    files = [cache_dir() / "grounds" / f"{name}-{code}-{k}.npz" for k in range(count)]
+    files = [cache_dir() / "derived" / "grounds" / f"{name}-{code}-{k}.npz" for k in range(count)]
     if not all(file.is_file() for file in files):
         for file, ground in zip(files, measure(), strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
