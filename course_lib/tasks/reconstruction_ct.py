@@ -20,6 +20,7 @@ copies of the training slices, turned, scaled and mirrored, half of them cropped
 same made-up chest. No test patient is used for that.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -190,7 +191,7 @@ def _scan(
     measured[views] = True
     beam = ct.ParallelBeam(pixels, angles[measured], pixel_mm)
     rays = ct.ParallelBeam(2 * pixels, angles[measured], pixel_mm / 2, 2 * beam.detectors)
-    clean = rays(ct.hu_to_attenuation(fine)).unflatten(-1, (-1, 2))
+    clean = _by_parts(rays, ct.hu_to_attenuation(fine)).unflatten(-1, (-1, 2))
     clean = -torch.log(torch.exp(-clean).mean(-1))  # Photons add up, line integrals do not.
     sent = ct_scans.exposure(clean, PHOTONS)
     sinogram = ct.low_dose_sinogram(clean, sent, ELECTRONIC_NOISE, generator)
@@ -201,7 +202,7 @@ def _scan(
             "sinogram": sinogram,
             "angles": angles.float().expand(count, -1).contiguous(),
             "measured": measured.expand(count, -1).contiguous(),
-            "fbp": ct.attenuation_to_hu(beam.fbp(sinogram)),
+            "fbp": ct.attenuation_to_hu(_by_parts(beam.fbp, sinogram)),
             "target": F.avg_pool2d(fine, 2),
             "region": inside.expand(count, 4).contiguous(),
             "pixel_mm": torch.full((count,), pixel_mm),
@@ -216,6 +217,11 @@ def _scan(
             "target": "measured HU on a coarser grid; around the crops a made-up chest",
         },
     )
+
+
+def _by_parts(operator: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
+    """The operator on a few slices at a time: all at once, projecting needs a gigabyte more."""
+    return torch.cat([operator(part) for part in given.split(32)])
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:

@@ -286,10 +286,10 @@ def compare(name, views):
     return found
 
 
-image_only = {60: compare("fbp_conv_net", 60)}
+image_only = {30: compare("fbp_conv_net", 30)}
 
 # %% tags=["lesson"]
-raw_data = {60: compare("jsr_net", 60)}
+raw_data = {30: compare("jsr_net", 30)}
 
 # %% tags=["lesson"]
 image_only[15] = compare("fbp_conv_net", 15)
@@ -301,7 +301,7 @@ raw_data[15] = compare("jsr_net", 15)
 # And what a sinogram gives without learning, so that nobody praises the network for the data:
 
 # %% tags=["lesson"]
-for views in (60, 15):
+for views in (30, 15):
     compare("fbp", views)
     compare("tv_reconstruction", views)
 
@@ -314,7 +314,7 @@ names = {
 }
 show.lines(
     {
-        label: {views: results[name, views] for views in (60, 15)} for name, label in names.items()
+        label: {views: results[name, views] for views in (30, 15)} for name, label in names.items()
     },
     across="number of views (fewer →)",
     up="PSNR (dB)",
@@ -322,9 +322,9 @@ show.lines(
 )
 
 # %% tags=["lesson"]
-lead = {views: results["jsr_net", views] - results["fbp_conv_net", views] for views in (60, 15)}
+lead = {views: results["jsr_net", views] - results["fbp_conv_net", views] for views in (30, 15)}
 print(show.claim("With 15 views, raw data beat post-processing", lead[15], 0.0, "dB"))
-print(show.claim("Their lead is larger with 15 views than with 60", lead[15], lead[60], "dB"))
+print(show.claim("Their lead is larger with 15 views than with 30", lead[15], lead[30], "dB"))
 
 # %% tags=["lesson"]
 show.outputs({"image only": image_only[15], "raw data": raw_data[15]}, store)
