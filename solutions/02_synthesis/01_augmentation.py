@@ -47,6 +47,7 @@ from course_lib.lesson.widgets.changes import changes_explorer
 from course_lib.parts.hounsfield import from_lung_range
 
 print(device.describe())
+torch.set_num_threads(1)  # networks this small are faster on one core than on two
 augmentation = catalogue.task(task).on(dataset)
 splits = augmentation.make(dataset, profile, seed)
 patches = splits.train["image"]
@@ -363,6 +364,8 @@ show.lines(
 
 # %% tags=["lesson"]
 made = judge("liver_dcgan")
+
+# %% tags=["lesson"]
 again = judge("classic_augmentation", seed + 1)
 
 # %% tags=["lesson"]
