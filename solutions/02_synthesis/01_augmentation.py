@@ -49,7 +49,7 @@ from course_lib.parts.hounsfield import from_lung_range
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
 augmentation = catalogue.task(task).on(dataset)
-splits = augmentation.make(dataset, profile, seed)
+splits = augmentation.splits(dataset, profile, seed)
 patches = splits.train["image"]
 pixel_mm = float(splits.train.spacing_mm[0, 0])
 

@@ -46,7 +46,7 @@ from course_lib.lesson.widgets.decision import decision_explorer
 
 print(device.describe())
 classification = catalogue.task(task)
-splits = classification.make("nodules/300", profile, seed)
+splits = classification.splits("nodules/300", profile, seed)
 train = splits.train
 some = [torch.nonzero(train["label"] == c).flatten()[:4].tolist() for c in (0, 1)]
 
