@@ -14,9 +14,8 @@ neither in training nor in use. Look at its errors with that in mind.
 Magnitudes (N, 1, H, W), scaled so that 0 … 1.2 times the brightest zero-filled pixel becomes
 -1 … 1; the output borrows the phase of the zero-filled picture. Shrunk: 5 levels from 16 channels
 instead of 8 from 64; φ is EfficientNet-Lite0 with ImageNet weights instead of VGG-16, whose weights
-need torchvision; its maps are standardised, which makes their loss some hundred times smaller than
-VGG's, so c is 1 instead of 0.0025. a = 15, b = 0.1 and g = 1 are the paper's; its Fourier transform
-is not normalised, so ours is multiplied by the picture's side.
+need torchvision; its maps are standardised, so the paper's c = 0.0025 does not carry over: c is 1,
+not searched. a = 15, b = 0.1 and g = 1 are the paper's. F is orthonormal here.
 
 Yang et al. 2018, IEEE TMI 37(6):1310-1321, doi 10.1109/TMI.2017.2785879.
 """
