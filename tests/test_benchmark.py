@@ -197,6 +197,21 @@ def test_run_then_report(tmp_path):
     assert result.exit_code == 0 and Path(out / "index.html").is_file()
 
 
+def test_the_report_follows_the_survey():
+    from course_lib.cli.bench import _place
+
+    asked = [
+        ("frontier", "scanner_shift/one_scanner"),
+        ("translation", "path:mine"),
+        ("augmentation", "anomaly"),
+        ("denoising", "chest_ct"),
+        ("augmentation", "malignancy"),
+    ]
+    jobs = [{"task": task, "dataset": dataset} for task, dataset in asked]
+    found = [(job["task"], job["dataset"]) for job in sorted(jobs, key=_place)]
+    assert found == [asked[3], asked[4], asked[2], asked[1], asked[0]]
+
+
 def test_a_method_is_not_asked_what_it_cannot_answer(monkeypatch):
     from dataclasses import replace
 

@@ -177,7 +177,8 @@ def test_two_solutions_in_one_cell_keep_what_stands_between():
 
 def test_measured_numbers_reach_the_badge_and_age_with_the_code(root):
     lesson = builder.find(root, "small")
-    result = measure.record(lesson_built(root, lesson))
+    result = measure.record(lesson_built(root, lesson), keep=root / "kept")
+    assert nbformat.read(root / "kept" / f"{lesson.name}.ipynb", 4).metadata.papermill.duration > 0
     assert result["slowest_cell_s"] <= result["seconds"] < 60
     assert 20 < result["peak_memory_mb"] < 4000
     builder.build(root)
@@ -194,7 +195,8 @@ def test_measuring_a_broken_lesson_says_what_broke(root):
     lesson = builder.find(root, "small")
     lesson.source.write_text(SOURCE.replace("return 2 * x", "return 1 / 0"))
     with pytest.raises(CourseError, match="ZeroDivisionError"):
-        measure.record(lesson_built(root, lesson))
+        measure.record(lesson_built(root, lesson), keep=root / "kept")
+    assert "ZeroDivisionError" in (root / "kept" / f"{lesson.name}.ipynb").read_text("utf-8")
     assert not (root / builder.MEASURED).exists()
 
 

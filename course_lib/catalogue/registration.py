@@ -75,7 +75,7 @@ METHODS = (
         "pose search",
         "classical",
         None,
-        "Livyatan et al. 2003, IEEE TMI",
+        "Penney et al. 1998, IEEE TMI",
         datasets=POSE,
     ),
     Entry(

@@ -268,8 +268,17 @@ def report(
             f"There are no records for profile {profile} in {shelf.folder}/. "
             f"Make some: `course bench --profile {profile} --store {store}`."
         )
+    records.sort(key=lambda record: _place(record["job"]))
     described = {e.id: e.describe() for e in catalogue.METHODS}
     click.echo(str(write_report(records, shelf.folder, Path(out), title, described)))
+
+
+def _place(job: dict) -> tuple[int, int]:
+    """Where a job stands in the survey: its task, then its data set as the task lists them; data
+    of one's own come last."""
+    listed = list(catalogue.task(job["task"]).sources)
+    own = job["dataset"] not in listed
+    return catalogue.TASKS.index(job["task"]), len(listed) if own else listed.index(job["dataset"])
 
 
 def _wanted(

@@ -1,5 +1,7 @@
 """`course build` makes the notebooks from their sources; `course measure` times them."""
 
+from pathlib import Path
+
 import click
 
 
@@ -27,7 +29,8 @@ def build(check: bool) -> None:
 
 @click.command()
 @click.argument("lesson", required=False)
-def measure(lesson: str | None) -> None:
+@click.option("--keep", type=click.Path(path_type=Path), help="Folder for the notebooks as run.")
+def measure(lesson: str | None, keep: Path | None) -> None:
     """Run LESSON (or all) in a fresh kernel; record its minutes and memory for its badges."""
     from course_lib.lesson import build as builder
     from course_lib.lesson.measure import record
@@ -36,7 +39,7 @@ def measure(lesson: str | None) -> None:
     builder.build(root)
     for each in [builder.find(root, lesson)] if lesson else builder.lessons(root):
         click.echo(f"running {each.name} …")
-        result = record(each)
+        result = record(each, keep)
         click.echo(
             f"{each.name}: {result['seconds']:.0f} s, slowest cell "
             f"{result['slowest_cell_s']:.0f} s, peak memory {result['peak_memory_mb']} MB"

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +30,13 @@ print(f"{peak_mb:.0f}")
 """
 
 
-def measure(lesson: Lesson, profile: str = "class") -> dict:
+def measure(lesson: Lesson, profile: str = "class", keep: Path | None = None) -> dict:
     """Runs the complete notebook in a fresh kernel with an empty store; returns what it cost.
 
     Keys: `seconds` (all cells, without the kernel's start), `slowest_cell_s`, `peak_memory_mb`
     (of the kernel), `date`, `python`, `cores`, `profile`, `code` (hash of the code measured).
-    Data sets must already be fetched: downloads would measure the network.
+    Data sets must already be fetched: downloads would measure the network. The notebook that was
+    run goes to the folder `keep`, also when it stopped.
     """
     import nbformat
     import papermill
@@ -60,6 +62,11 @@ def measure(lesson: Lesson, profile: str = "class") -> dict:
                 f"{lesson.name} stopped with {error.ename}: {error.evalue}. Open "
                 f"{lesson.complete} in JupyterLab (`make lab`) to see which cell it was."
             ) from error
+        finally:
+            if keep and run.exists():
+                target = keep / f"{lesson.name}.ipynb"
+                with atomic(target) as temporary:
+                    shutil.copyfile(run, temporary)
     seconds = [cell.metadata.papermill.get("duration") or 0.0 for cell in done.cells]
     return {
         "seconds": round(sum(seconds), 1),
@@ -78,9 +85,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def record(lesson: Lesson) -> dict:
+def record(lesson: Lesson, keep: Path | None = None) -> dict:
     """Measures a lesson and writes the result into `solutions/measured.json`."""
-    result = measure(lesson)
+    result = measure(lesson, keep=keep)
     results = measured(lesson.root) | {lesson.name: result}
     with atomic(lesson.root / MEASURED) as temporary:
         temporary.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -76,8 +76,8 @@ def nmse(prediction: Tensor, target: Tensor, region: Tensor | None = None) -> Te
     """Normalised mean square error (`nmse`, no unit, lower is better, ideal 0).
 
     ‖p − t‖² / ‖t‖². Complex pictures are compared as complex numbers, so a wrong phase counts;
-    pass `.abs()` of both to judge magnitudes only, as the fastMRI challenge does
-    (doi 10.1148/ryai.2020190007).
+    pass `.abs()` of both to judge magnitudes only, as fastMRI does
+    (Zbontar et al. 2018, arXiv:1811.08839).
 
     Returns:
         (N,); infinite where the target is zero and the prediction is not, NaN where both are zero.

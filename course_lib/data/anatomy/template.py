@@ -6,20 +6,18 @@ seconds per donor to complete (`donor.py`), so they are kept in the cache folder
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from course_lib.data import volumes
+from course_lib.data import derived, volumes
 from course_lib.data.anatomy import chest, donor
 from course_lib.errors import CourseError
-from course_lib.files import atomic, cache_dir
 
 DETAIL_UNITS = 400
 """How many steps of a template's `detail` make a relative change of one."""
-VERSION = 2
-"""Of the files in the cache; to be raised when `donor.head` changes."""
 LEVELS_MM = {"brain": np.arange(-24, 58, 2.0), "chest": np.arange(-300, -70, 2.5)}
 """Where 2D templates are cut, z in mm: from the temporal lobes up, from the liver to the arch."""
 CENTRE_MM = {"brain": (8.0, 16.0, 0.0), "chest": (-175.0, 8.0, 14.0)}
@@ -130,20 +128,15 @@ def _average() -> tuple[volumes.Volume, np.ndarray]:
 @lru_cache(maxsize=6)
 def _head(subject: str) -> dict[str, np.ndarray]:
     """A donor's head from the cache, or worked out and put there (about ten seconds)."""
-    file = cache_dir() / "derived" / f"anatomy-{VERSION}" / f"{subject}.npz"
-    if not file.exists():
+
+    def work_out() -> dict[str, np.ndarray]:
         number = subjects("brain").index(subject)
         tissue, detail = donor.head(volumes.brain_donors()[number], *_average(), number)
         rows = np.round(LEVELS_MM["brain"] - donor.ORIGIN_MM[0]).astype(int)
-        with atomic(file) as temporary:
-            np.savez_compressed(
-                temporary,
-                tissue=tissue,
-                detail=_quantise(detail),
-                fine=np.stack([_refine(tissue[row]) for row in rows]),
-            )
-    with np.load(file, allow_pickle=False) as stored:
-        return dict(stored)
+        fine = np.stack([_refine(tissue[row]) for row in rows])
+        return {"tissue": tissue, "detail": _quantise(detail), "fine": fine}
+
+    return derived.kept(f"anatomy/{subject}", work_out, [Path(__file__), Path(donor.__file__)])
 
 
 def _quantise(detail: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ their lungs are what is darker than -500 HU and not the air around the body; the
 a mask. Measuring the room takes some seconds, so the result is kept in the course's cache.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from course_lib.data import lidc, volumes
+from course_lib.data import derived, lidc, volumes
 from course_lib.data.volumes import Volume, organ_names
-from course_lib.files import atomic, cache_dir
 
 PIXEL_MM = 1.0
 PARTS = ("lung", "known", "voxels", "wall_mm", "vessel_mm")
+ABOUT = ("image", "about", "subject")
 AIR_HU, BODY_AIR_HU, VESSEL_HU = -500.0, -870.0, -500.0
 
 
@@ -55,7 +54,7 @@ def chest() -> Ground:
             known |= lidc.mask(annotation, volume)
         return [_ground(volume, lung, known)]
 
-    return _kept("chest_ct", 1, measure)[0]
+    return _kept("chest_ct", measure)[0]
 
 
 @lru_cache(maxsize=1)
@@ -68,33 +67,31 @@ def tumour_patients() -> tuple[Ground, ...]:
             for volume in volumes.lung_tumours()
         ]
 
-    return tuple(_kept("lung_tumours", 4, measure))
+    return tuple(_kept("lung_tumours", measure))
 
 
-def _kept(name: str, count: int, measure: Callable[[], list[Ground]]) -> list[Ground]:
+def _kept(name: str, measure: Callable[[], list[Ground]]) -> list[Ground]:
     """What `measure` gives, from the cache if it was measured before by this very code."""
-    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    files = [cache_dir() / "derived" / "grounds" / f"{name}-{code}-{k}.npz" for k in range(count)]
-    if not all(file.is_file() for file in files):
-        for file, ground in zip(files, measure(), strict=True):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with atomic(file) as temporary, open(temporary, "wb") as opened:
-                np.savez(
-                    opened,
-                    image=np.round(ground.volume.image).astype(np.int16),
-                    about=np.array([*ground.volume.spacing_mm, *ground.volume.origin_mm]),
-                    subject=np.array(ground.volume.subject),
-                    **{part: getattr(ground, part) for part in PARTS},
-                )
-    return [_read(file) for file in files]
+
+    def arrays() -> dict[str, np.ndarray]:
+        made = {}
+        for k, ground in enumerate(measure()):
+            made |= {f"{k}_{part}": getattr(ground, part) for part in PARTS}
+            made[f"{k}_image"] = np.round(ground.volume.image).astype(np.int16)
+            made[f"{k}_about"] = np.array([*ground.volume.spacing_mm, *ground.volume.origin_mm])
+            made[f"{k}_subject"] = np.array(ground.volume.subject)
+        return made
+
+    found = derived.kept(f"grounds/{name}", arrays, [Path(__file__)])
+    count = sum(key.endswith("_image") for key in found)
+    return [_ground_of({p: found[f"{k}_{p}"] for p in (*PARTS, *ABOUT)}) for k in range(count)]
 
 
-def _read(file: Path) -> Ground:
-    with np.load(file, allow_pickle=False) as kept:
-        about = tuple(kept["about"].tolist())
-        image = kept["image"].astype(np.float32)
-        volume = Volume(image, about[:3], str(kept["subject"]), "HU", about[3:])
-        return Ground(volume, **{part: kept[part] for part in PARTS})
+def _ground_of(arrays: dict[str, np.ndarray]) -> Ground:
+    about = tuple(arrays["about"].tolist())
+    image = arrays["image"].astype(np.float32)
+    volume = Volume(image, about[:3], str(arrays["subject"]), "HU", about[3:])
+    return Ground(volume, **{part: arrays[part] for part in PARTS})
 
 
 def dark_lung(image: np.ndarray) -> np.ndarray:

@@ -6,18 +6,18 @@ Made once, kept in the cache: putting a nodule into a lung takes a twentieth of 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.data import derived
 from course_lib.data.lesions.patches import Lungs, lungs, nodule_patches
 from course_lib.data.lesions.shapes import nodules
 from course_lib.data.lidc import Nodule
-from course_lib.files import atomic, cache_dir
 
-VERSION = 1
 BENIGN, MALIGNANT = 2.5, 3.5
 """Mean ratings below and above count; what lies between is indeterminate and left out."""
 FIELD, SIZE = 48, 32
@@ -89,14 +89,11 @@ def part(name: str, per_class: int, healthy: int) -> Part:
     Arguments:
         per_class: nodules of each class, at most 70, 40 and 90. healthy: patches without nodule.
     """
-    folder = cache_dir() / "derived" / f"nodules-{VERSION}"
-    file = folder / f"{name}-{per_class}-{healthy}.npz"
-    if not file.exists():
-        made = _make(name, per_class, healthy)
-        with atomic(file) as temporary:
-            np.savez_compressed(temporary, **made)
-    with np.load(file, allow_pickle=False) as stored:
-        arrays = dict(stored)
+    arrays = derived.kept(
+        f"two_classes/{name}-{per_class}-{healthy}",
+        lambda: _make(name, per_class, healthy),
+        Path(__file__).parent.glob("*.py"),
+    )
     names = arrays.pop("nodule").tolist()
     tensors = {key: torch.from_numpy(value).float() for key, value in arrays.items()}
     return Part(nodule=names, **tensors | {"label": tensors["label"].long()})

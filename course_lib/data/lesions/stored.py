@@ -6,16 +6,17 @@ seconds: patches are worked out once and then read from the cache.
 
 import zlib
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from course_lib.cases import Cases
+from course_lib.data import derived
 from course_lib.data.lesions.patches import nodule_patches
 from course_lib.data.lesions.shapes import nodules
 from course_lib.data.lidc import Annotation, Nodule
 from course_lib.errors import CourseError
-from course_lib.files import PACKAGE, atomic, cache_dir
 
 LARGEST_MM = 30.0  # beyond it is called a mass
 SHARES = {"train": 0.5, "validation": 0.15, "test": 0.35}
@@ -35,36 +36,40 @@ def rated_nodules(part: str, count: int, size: int) -> Cases:
     """
     if part not in SHARES:
         raise CourseError(f"There is no part {part!r}; there are: {', '.join(SHARES)}.")
-    file = cache_dir() / "derived" / "nodules" / f"{part}-{count}x{size}-{_code():08x}.npz"
-    if not file.exists():
-        own, lung = split()[part], "right" if part == "test" else "left"
-        seed = zlib.crc32(part.encode())
-        made = nodule_patches(min(count, len(own)), size, seed, lung=lung, among=own)
-        if part != "train":  # where some fit nowhere, others would have come twice
-            first = {name: k for k, name in reversed(list(enumerate(made.subject)))}
-            made = made.subset(sorted(first.values()))
-        words = {"case": made.case, "subject": made.subject, "group": made.group}
-        with atomic(file) as temporary:
-            np.savez_compressed(
-                temporary,
-                spacing_mm=made.spacing_mm.numpy(),
-                provenance=np.array(list(made.provenance.items())),
-                **{name: np.array(list(values)) for name, values in words.items()},
-                **{f"tensor_{k}": _small(v.numpy(), k) for k, v in made.tensors.items()},
-            )
-    with np.load(file, allow_pickle=False) as kept:
-        tensors = {k[7:]: kept[k] for k in kept.files if k.startswith("tensor_")}
-        return Cases(
-            tensors={
-                k: torch.from_numpy(v.astype("float32") if v.dtype == np.int16 else v)
-                for k, v in tensors.items()
-            },
-            case=kept["case"].tolist(),
-            subject=kept["subject"].tolist(),
-            group=kept["group"].tolist(),
-            spacing_mm=torch.from_numpy(kept["spacing_mm"]),
-            provenance=dict(kept["provenance"].tolist()),
-        )
+    arrays = derived.kept(
+        f"nodules/{part}-{count}x{size}",
+        lambda: _arrays(part, count, size),
+        Path(__file__).parent.glob("*.py"),
+    )
+    tensors = {key[7:]: value for key, value in arrays.items() if key.startswith("tensor_")}
+    return Cases(
+        tensors={
+            key: torch.from_numpy(v.astype("float32") if v.dtype == np.int16 else v)
+            for key, v in tensors.items()
+        },
+        case=arrays["case"].tolist(),
+        subject=arrays["subject"].tolist(),
+        group=arrays["group"].tolist(),
+        spacing_mm=torch.from_numpy(arrays["spacing_mm"]),
+        provenance=dict(arrays["provenance"].tolist()),
+    )
+
+
+def _arrays(part: str, count: int, size: int) -> dict[str, np.ndarray]:
+    own, lung = split()[part], "right" if part == "test" else "left"
+    seed = zlib.crc32(part.encode())
+    made = nodule_patches(min(count, len(own)), size, seed, lung=lung, among=own)
+    if part != "train":  # where some fit nowhere, others would have come twice
+        first = {name: k for k, name in reversed(list(enumerate(made.subject)))}
+        made = made.subset(sorted(first.values()))
+    return {
+        "case": np.array(list(made.case)),
+        "subject": np.array(list(made.subject)),
+        "group": np.array(list(made.group)),
+        "spacing_mm": made.spacing_mm.numpy(),
+        "provenance": np.array(list(made.provenance.items())),
+        **{f"tensor_{k}": _small(v.numpy(), k) for k, v in made.tensors.items()},
+    }
 
 
 @lru_cache(maxsize=1)
@@ -103,10 +108,3 @@ def malignancy(nodule: Nodule) -> float:
 def _small(values: np.ndarray, name: str) -> np.ndarray:
     """Hounsfield units as whole numbers, which is what a scanner gives too."""
     return np.round(values).astype(np.int16) if name in ("image", "background") else values
-
-
-@lru_cache(maxsize=1)
-def _code() -> int:
-    """Changes when the code that makes patches does, so that no stale patch is read."""
-    files = sorted((PACKAGE / "data" / "lesions").glob("*.py"))
-    return zlib.crc32(b"".join(file.read_bytes() for file in files))

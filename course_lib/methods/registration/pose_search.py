@@ -2,12 +2,13 @@
 
     max over pose of  NCC(DRR(pose), X-ray)
 
-The classical way of 2D/3D registration, here with the gradient of the renderer: Adam, from the
-first guess. X-ray pictures (N, 1, H, W) → poses (N, 6) in degrees and mm. The step is chosen on
+The classical way of 2D/3D registration by intensity, here with the gradient of the renderer: Adam,
+from the first guess. X-ray pictures (N, 1, H, W) → poses (N, 6) in degrees and mm. The step is chosen on
 validation poses.
 
-Livyatan, Yaniv & Joskowicz 2003, Gradient-based 2-D/3-D rigid registration of fluoroscopic X-ray
-to CT, IEEE TMI 22(11):1395-1406.
+Penney, Weese, Little, Desmedt, Hill & Hawkes 1998, A comparison of similarity measures for use in
+2-D-3-D medical image registration, IEEE TMI 17(4):586-595, doi 10.1109/42.730403; the gradient:
+Gopalakrishnan & Golland 2022, Fast auto-differentiable DRRs, arXiv:2208.12737.
 """
 
 from typing import ClassVar

@@ -17,7 +17,7 @@ Input and output (N, 1, H, W): source in its unit, target in its own. Shrunk: ge
 because the images have 80 instead of 256; learning rates raised for hundreds instead of hundreds
 of thousands of steps. The optional identity loss (weight 5 in the paper) is an argument.
 
-Zhu et al. 2017, ICCV, pp. 2223-2232, doi 10.1109/ICCV.2017.244.
+Zhu et al. 2017, ICCV, doi 10.1109/ICCV.2017.244.
 """
 
 from collections.abc import Iterable, Iterator

@@ -15,7 +15,7 @@ width 64 → 16, discriminator width 64 → 32 with patches of 34 instead of 70 
 images have 80 instead of 256; the learning rate is raised for fewer steps. Instance norm is the
 paper's batch norm at batch size 1.
 
-Isola et al. 2017, CVPR, pp. 1125-1134, doi 10.1109/CVPR.2017.632.
+Isola et al. 2017, CVPR, doi 10.1109/CVPR.2017.632.
 """
 
 from collections.abc import Iterable, Iterator
