@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from course_lib import catalogue
 from course_lib.benchmark import identity, sweep
 from course_lib.benchmark.job import Job, run_here
 from course_lib.benchmark.store import Store
@@ -212,10 +213,22 @@ def test_the_report_follows_the_survey():
     assert found == [asked[3], asked[4], asked[2], asked[1], asked[0]]
 
 
+@pytest.mark.parametrize("task", catalogue.TASKS)
+def test_every_leaderboard_of_the_bench_has_a_baseline(task):
+    from course_lib.cli.bench import default_dataset, lacking_baselines
+
+    known = catalogue.methods(task)
+    pairs = [(e.id, default_dataset(task, e.id)) for e in known]
+    more = lacking_baselines(known, pairs)
+    assert len(set(pairs + more)) == len(pairs) + len(more)
+    with_baseline = {dataset for name, dataset in pairs + more if catalogue.entry(name).baseline}
+    assert with_baseline >= {dataset for _, dataset in pairs}
+    assert all(catalogue.entry(name).fits(dataset) for name, dataset in more)
+
+
 def test_a_method_is_not_asked_what_it_cannot_answer(monkeypatch):
     from dataclasses import replace
 
-    from course_lib import catalogue
     from course_lib.cli.bench import default_dataset
 
     picky = replace(catalogue.entry("median"), datasets=("chest_ct",))

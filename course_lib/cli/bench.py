@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from course_lib import catalogue
+from course_lib.catalogue.entry import Entry
 from course_lib.errors import CourseError
 
 SHOWN = 8  # data sets of a task that `course tasks` names
@@ -173,7 +174,10 @@ def bench(
     store: str,
     as_json: bool,
 ) -> None:
-    """Run many jobs: methods x seeds of the tasks. Finished jobs are not repeated."""
+    """Run many jobs: methods x seeds of the tasks. Finished jobs are not repeated.
+
+    Where a method cannot answer a task's first data set, the baselines run on its data set too.
+    """
     from course_lib.benchmark import sweep
     from course_lib.benchmark.job import Job
     from course_lib.benchmark.store import Store
@@ -185,9 +189,11 @@ def bench(
             catalogue.entry(wanted)
         chosen = [e for e in known if not method_ids or e.id in method_ids]
         if dataset:
-            chosen = [e for e in chosen if e.fits(dataset)]
-        data = {e.id: dataset or default_dataset(name, e.id, without) for e in chosen}
-        jobs += [Job(name, e.id, data[e.id], profile, s) for s in range(seeds) for e in chosen]
+            pairs = [(e.id, dataset) for e in chosen if e.fits(dataset)]
+        else:
+            pairs = [(e.id, default_dataset(name, e.id, without)) for e in chosen]
+            pairs += [] if method_ids else lacking_baselines(known, pairs)
+        jobs += [Job(name, *pair, profile, seed) for seed in range(seeds) for pair in pairs]
     for job in jobs:
         job.check()
     begin = time.perf_counter()
@@ -237,6 +243,14 @@ def default_dataset(task: str, method: str, without: tuple[str, ...] = ()) -> st
             return dataset
     lacking = f" without {', '.join(without)}" if without else ""
     raise CourseError(f"{task} has no data set for {entry.name}{lacking}.")
+
+
+def lacking_baselines(known: tuple[Entry, ...], pairs: list[tuple]) -> list[tuple[str, str]]:
+    """(method, data set): the baselines that answer a data set of `pairs` too, and are not there.
+    Without them a learned method would stand on a leaderboard with nothing to compare it to."""
+    used = dict.fromkeys(dataset for _, dataset in pairs)
+    wanted = [(e.id, dataset) for dataset in used for e in known if e.baseline and e.fits(dataset)]
+    return [pair for pair in wanted if pair not in pairs]
 
 
 @click.command()

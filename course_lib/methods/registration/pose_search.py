@@ -3,8 +3,8 @@
     max over pose of  NCC(DRR(pose), X-ray)
 
 The classical way of 2D/3D registration by intensity, here with the gradient of the renderer: Adam,
-from the first guess. X-ray pictures (N, 1, H, W) → poses (N, 6) in degrees and mm. The step is chosen on
-validation poses.
+from the first guess. X-ray pictures (N, 1, H, W) → poses (N, 6) in degrees and mm. The step is
+chosen on validation poses.
 
 Penney, Weese, Little, Desmedt, Hill & Hawkes 1998, A comparison of similarity measures for use in
 2-D-3-D medical image registration, IEEE TMI 17(4):586-595, doi 10.1109/42.730403; the gradient:
