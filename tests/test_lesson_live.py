@@ -1,7 +1,9 @@
 """Quizzes, widgets and figures: right, quick, and readable without a kernel or eyes."""
 
+import copy
 import time
 
+import numpy as np
 import pytest
 import synthetic_records
 import torch
@@ -128,6 +130,13 @@ def test_curve_of_a_network_and_of_a_filter(store):
     assert "In 400 steps".lower() in show.curve(records["red_cnn"]).alt.lower()
     assert "does not learn" in show.curve(records["bm3d"]).alt
     assert show.curve(records["bm3d"]).png[1:4] == b"PNG"
+    # Trained in stages, whose losses have other names.
+    staged = copy.deepcopy(records["red_cnn"])
+    for row in staged["curve"][len(staged["curve"]) // 2 :]:
+        row["losses"] = {"refine": 1.0}
+    drawn = show.curve(staged).figure.axes[0]
+    assert [text.get_text() for text in drawn.get_legend().get_texts()] == ["network", "refine"]
+    assert all(np.isfinite(line.get_ydata()).any() for line in drawn.lines)
 
 
 def test_strip_shows_the_median_unseen_case_from_store_or_folder(store):

@@ -28,7 +28,7 @@ def kept(
     if not file.is_file():
         made = make()
         with atomic(file) as temporary:
-            np.savez(temporary, allow_pickle=False, **made)
+            np.savez_compressed(temporary, allow_pickle=False, **made)
         for stale in file.parent.glob(f"{file.stem[:-12]}{'[0-9a-f]' * 12}.npz"):
             if stale != file:
                 stale.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """What runs have left, as a lesson shows it: curves, strips, trade-offs, the leaderboard."""
 
 import json
+import math
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +39,11 @@ def curve(record: Record) -> Picture:
         return Picture(figure, text)
     figure, (left, right) = canvas(2)
     steps = [row["step"] for row in rows]
-    for player, colour, marker in zip(rows[0]["losses"], COLOURS, MARKERS, strict=False):
-        values = [row["losses"][player] for row in rows]
+    players = dict.fromkeys(player for row in rows for player in row["losses"])  # of all stages
+    for player, colour, marker in zip(players, cycle(COLOURS), cycle(MARKERS), strict=False):
+        values = [row["losses"].get(player, math.nan) for row in rows]
         left.plot(steps, values, marker + "-", color=colour, label=player)
-    if all(row["losses"][player] > 0 for row in rows for player in row["losses"]):
+    if all(value > 0 for row in rows for value in row["losses"].values()):
         left.set_yscale("log")
     left.set(title=f"{method}: training loss", xlabel="step", ylabel="loss (no unit)")
     left.legend(frameon=False)
