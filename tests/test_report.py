@@ -11,7 +11,7 @@ import synthetic_records as synthetic
 from browser import chromium, console_errors, viewport
 from bs4 import BeautifulSoup
 
-from course_lib.benchmark import statistics
+from course_lib.benchmark import statistics, wording
 from course_lib.benchmark.leaderboard import sections
 from course_lib.benchmark.report import write_report
 from course_lib.errors import CourseError
@@ -282,3 +282,18 @@ def test_the_page_in_chromium(page):
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         assert_legible(driver)
         assert console_errors(driver) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit", "name"),
+    [
+        ("tre_mm", "mm", "TRE"),
+        ("folding_percent", "%", "Folding"),
+        ("rotation_degrees", "°", "Rotation"),
+        ("rmse_soft", "HU", "RMSE soft"),
+        ("psnr", "dB", "PSNR"),
+        ("dice_smallest", "", "Dice smallest"),
+    ],
+)
+def test_metrics_are_named_without_their_unit(metric, unit, name):
+    assert wording.metric_name(metric, {"unit": unit}) == name

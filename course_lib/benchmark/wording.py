@@ -8,6 +8,8 @@ from course_lib.benchmark.leaderboard import Board, Row, Section
 from course_lib.benchmark.statistics import EXACT_SUBJECTS, Interval, coverage
 
 ACRONYMS = {"ct", "mr", "pet"}
+SHORT_WORDS = {"dice", "mass"}  # all other names of up to four letters are acronyms
+UNIT_WORDS = {"percent": "%", "degrees": "°"}
 FEW_SUBJECTS = 6  # below, no two-sided sign-flip test can reach p = 0.05
 MINUS, RANGE = "−", " to "
 
@@ -19,11 +21,15 @@ def task_name(task: str) -> str:
 
 
 def metric_name(metric: str, spec: Mapping[str, str]) -> str:
-    """The metric's `name`, else one made from its key: `rmse_soft` → `RMSE soft`."""
+    """The metric's `name`, else one made from its key without the unit at its end: `rmse_soft` →
+    `RMSE soft`, `tre_mm` → `TRE`."""
     if spec.get("name"):
         return spec["name"]
     first, *rest = metric.split("_")
-    first = first.upper() if len(first) <= 4 else first.capitalize()
+    if rest and UNIT_WORDS.get(rest[-1], rest[-1]) == spec.get("unit"):
+        rest.pop()
+    short = len(first) <= 4 and first not in SHORT_WORDS
+    first = first.upper() if short else first.capitalize()
     return " ".join([first, *rest])
 
 

@@ -6,6 +6,7 @@ one: lengths are voxels.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -13,17 +14,20 @@ from torch import Tensor
 
 
 def each_pair(register: Callable, fixed: Tensor, moving: Tensor) -> Tensor:
-    """`register(fixed image, moving image)` → SimpleITK field, for all pairs (N, 1, *spatial).
+    """`register(fixed image, moving image)` → SimpleITK field, for all pairs (N, 1, *spatial), as
+    many at a time as PyTorch may use cores.
 
     Returns (N, d, *spatial) in voxels.
     """
     import SimpleITK as sitk
 
-    found = []
-    for one, other in zip(fixed.cpu(), moving.cpu(), strict=True):
+    def of_pair(one: Tensor, other: Tensor) -> Tensor:
         field = register(*(sitk.GetImageFromArray(x[0].float().numpy()) for x in (one, other)))
         array = sitk.GetArrayFromImage(field).astype(np.float32)
-        found.append(torch.from_numpy(array).movedim(-1, 0).flip(0))
+        return torch.from_numpy(array).movedim(-1, 0).flip(0)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # SimpleITK lets go of Python's lock
+        found = list(pool.map(of_pair, fixed.cpu(), moving.cpu()))
     return torch.stack(found).to(fixed.device)
 
 
@@ -105,7 +109,7 @@ def transform(
 
     def run(one, other, start, by_lbfgs: bool, before):
         method = sitk.ImageRegistrationMethod()
-        method.SetGlobalDefaultNumberOfThreads(1)
+        method.SetNumberOfThreads(1)
         if similarity == "correlation":
             method.SetMetricAsCorrelation()
         else:

@@ -40,12 +40,15 @@ folder = None
 # Afterwards one pass is enough.
 
 # %% tags=["lesson"]
+import torch
+
 from course_lib import catalogue, device
 from course_lib.lesson import exercise, quiz
 from course_lib.lesson.widgets.warps import warp_explorer
 from course_lib.physics import fields
 
 print(device.describe())
+torch.set_num_threads(1)  # networks this small are faster on one core than on two
 registration = catalogue.task(task)
 splits = registration.splits(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
@@ -98,6 +101,7 @@ warp_explorer(case["fixed"], pixel_mm)
 # 1 keeps the area, 2 doubles it, and at 0 or below the square is folded. Use forward differences
 # (the next pixel minus this one), which exist for all but the last row and column.
 
+
 # %% tags=["lesson"]
 def determinant(displacement):
     """The determinants (N, H - 1, W - 1) of fields (N, 2, H, W); channel 0 moves along rows."""
@@ -132,6 +136,7 @@ for strength in (1, 2, 4, 8):
 # $$u(x) + v(x + u(x)) = 0$$
 #
 # Write the left side. `warp(field, displacement)` reads a field at displaced places.
+
 
 # %% tags=["lesson"]
 def there_and_back(forward, backward, warp):
@@ -186,6 +191,7 @@ display(show.curve(record), show.strip(record, folder or store))
 # %% [markdown]
 # What did a minute of learning buy? Three classical methods on the same test pairs: an affine map,
 # demons, and the optimiser that minimises what VoxelMorph minimises, for each pair anew.
+
 
 # %% tags=["lesson"]
 def run(name, **settings):

@@ -47,6 +47,7 @@ from course_lib.metrics.detection import box_iou
 from course_lib.parts import boxes as boxes_kit
 
 print(device.describe())
+torch.set_num_threads(1)  # networks this small are faster on one core than on two
 detection = catalogue.task(task).on(dataset)
 splits = detection.splits(dataset, profile, seed)
 cases = splits.validation.tensors
@@ -123,6 +124,7 @@ detector_explorer(answers, cases, "blob detector")
 #
 # A box is (top, left, bottom, right). Write the table of all pairs.
 
+
 # %% tags=["lesson"]
 def box_iou(first, second):
     """IoU of every pair: (K, 4) and (L, 4) boxes → (K, L)."""
@@ -161,6 +163,7 @@ for margin in (0, 1, 2):
 #
 # A detector fires at the nodule, and beside it, and a little above. **Non-maximum suppression**
 # keeps the surest box and drops what overlaps it too much. Write it.
+
 
 # %% tags=["lesson"]
 def suppress(boxes, scores, overlap):
