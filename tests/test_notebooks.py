@@ -67,11 +67,16 @@ def test_all_code_parses(lesson):
                 ast.parse("".join(cell["source"]))
 
 
-def test_no_measured_cell_takes_longer_than_a_minute():
-    known = {lesson.name for lesson in LESSONS}
-    for name, result in builder.measured(ROOT).items():
-        assert name in known and result["profile"] == "class"
-        assert result["slowest_cell_s"] <= 60, f"{name}: fewer steps, or split the cell"
+@EACH
+def test_each_lesson_was_measured_and_keeps_to_the_limits(lesson):
+    result = builder.measured(ROOT)[lesson.name]
+    assert result["profile"] == "class"
+    assert result["slowest_cell_s"] <= 60, "fewer steps, or split the cell"
+    assert result["peak_memory_mb"] < 2000
+
+
+def test_nothing_is_measured_that_is_no_lesson():
+    assert set(builder.measured(ROOT)) == {lesson.name for lesson in LESSONS}
 
 
 def test_a_job_runs_four_kinds_of_cells_and_takes_papermills_parameters():

@@ -291,7 +291,8 @@ print(
 
 # %% [markdown]
 # **Read with care.** Half a minute of training on a few hundred pairs is far from the end: part of
-# every error is the network's own. What one sees is the order, at equal network, pairs and steps.
+# every error is the network's own. What one sees is how far true fields lead, at equal network,
+# pairs and steps. Between the two kinds of demons' labels so short a training may not tell.
 #
 # And the network's *distance to its own labels*? A small one only says that it imitates well. Ask
 # the network that learnt from demons for both distances.
