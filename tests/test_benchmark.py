@@ -199,7 +199,7 @@ def test_run_then_report(tmp_path):
 
 
 def test_the_report_follows_the_survey():
-    from course_lib.cli.bench import _place
+    from course_lib.cli.report import _place
 
     asked = [
         ("frontier", "scanner_shift/one_scanner"),

@@ -14,7 +14,7 @@ COMMANDS = {
     "methods": "course_lib.cli.bench:methods",
     "run": "course_lib.cli.bench:run",
     "bench": "course_lib.cli.bench:bench",
-    "report": "course_lib.cli.bench:report",
+    "report": "course_lib.cli.report:report",
     "build": "course_lib.cli.lessons:build",
     "measure": "course_lib.cli.lessons:measure",
 }

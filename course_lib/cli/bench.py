@@ -1,8 +1,7 @@
-"""`course tasks`, `methods`, `run`, `bench` and `report`."""
+"""`course tasks`, `methods`, `run` and `bench`."""
 
 import json
 import time
-from pathlib import Path
 
 import click
 
@@ -251,61 +250,3 @@ def lacking_baselines(known: tuple[Entry, ...], pairs: list[tuple]) -> list[tupl
     used = dict.fromkeys(dataset for _, dataset in pairs)
     wanted = [(e.id, dataset) for dataset in used for e in known if e.baseline and e.fits(dataset)]
     return [pair for pair in wanted if pair not in pairs]
-
-
-@click.command()
-@STORE
-@click.option("--out", default="reports/default", show_default=True, help="Folder to write.")
-@click.option("--title", default="Benchmark report", show_default=True)
-@PROFILE
-@click.option("--task", "task_ids", multiple=True, help="Only this task (repeatable).")
-@click.option("--dataset", help="Only this data set.")
-@click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
-def report(
-    store: str,
-    out: str,
-    title: str,
-    profile: str,
-    task_ids: tuple[str, ...],
-    dataset: str | None,
-    without: tuple[str, ...],
-) -> None:
-    """Write the report of a store's records: OUT/index.html."""
-    from course_lib.benchmark.report import write_report
-    from course_lib.benchmark.store import Store
-
-    shelf = Store(store)
-    found = shelf.records()
-    records = [r for r in found if _wanted(r["job"], profile, task_ids, dataset, without)]
-    if not records:
-        raise CourseError(
-            f"There are no records for profile {profile} in {shelf.folder}/. "
-            f"Make some: `course bench --profile {profile} --store {store}`."
-        )
-    records.sort(key=lambda record: _place(record["job"]))
-    described = {e.id: e.describe() for e in catalogue.METHODS}
-    click.echo(str(write_report(records, shelf.folder, Path(out), title, described)))
-
-
-def _place(job: dict) -> tuple[int, int]:
-    """Where a job stands in the survey: its task, then its data set as the task lists them; data
-    of one's own come last."""
-    listed = list(catalogue.task(job["task"]).sources)
-    own = job["dataset"] not in listed
-    return catalogue.TASKS.index(job["task"]), len(listed) if own else listed.index(job["dataset"])
-
-
-def _wanted(
-    job: dict,
-    profile: str,
-    task_ids: tuple[str, ...],
-    dataset: str | None,
-    without: tuple[str, ...],
-) -> bool:
-    sources = catalogue.task(job["task"]).sources.get(job["dataset"], ())
-    return (
-        job["profile"] == profile
-        and (not task_ids or job["task"] in task_ids)
-        and dataset in (None, job["dataset"])
-        and not set(sources) & set(without)
-    )
