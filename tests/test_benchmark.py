@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -144,8 +145,9 @@ def test_bench_keeps_notebooks_reports_failures_and_repeats_nothing(tmp_path, mo
     assert result.exit_code == 0 and status == {"noisy_input": "cached", "median": "done"}
 
 
-def test_kill_minus_nine_loses_only_the_job_in_flight(tmp_path):
-    """Finished records survive; the same command then runs only what is missing."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_bench_loses_only_the_job_in_flight(tmp_path, number):
+    """Nothing keeps running, finished records survive, and the same command runs the rest."""
     runs = tmp_path / "runs"
     command = [sys.executable, "-m", "course_lib.cli", "bench", "--task", "denoising"]
     command += ["--method", "noisy_input", "--dataset", "chest_ct", "--profile", "smoke"]
@@ -154,14 +156,32 @@ def test_kill_minus_nine_loses_only_the_job_in_flight(tmp_path):
     deadline = time.time() + 120
     while not list(runs.glob("[!.]*/record.json")) and time.time() < deadline:
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert len(below) >= 2  # a worker and its kernel
+    os.killpg(process.pid, number)
+    assert process.wait(20) == {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}[number]
+    assert not psutil.wait_procs(below, timeout=20)[1]
+    assert number == signal.SIGKILL or not list(runs.glob(".partial-*"))
     finished = Store(runs).records()
     assert len(finished) == 1 and finished[0]["status"] == "done"
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert "1 done, 0 failed, 1 cached" in result.stdout
     assert len(Store(runs).records()) == 2 and not list(runs.glob(".partial-*"))
+
+
+@pytest.mark.skipif(not sweep.CAN_FORK, reason="kernels are forked on Linux only")
+def test_a_forked_kernel_does_what_a_started_one_does_and_remembers_nothing(tmp_path):
+    """Two jobs, one after the other in forks of one process, against a kernel of its own."""
+    jobs = [Job("denoising", "cnn_dae", "chest_ct", "smoke", seed) for seed in (0, 1)]
+    forked, started = Store(tmp_path / "forked"), Store(tmp_path / "started")
+    outcomes = sweep.run(jobs, forked, workers=1)
+    sweep.run(jobs[1:], started, workers=1)
+    assert [o.status for o in outcomes] == ["done", "done"]
+    one, other = (store.read(outcomes[1].key) for store in (forked, started))
+    assert one["cases"] == other["cases"] and one["device"] == other["device"]
+    losses = [[(row["losses"], row["validation"]) for row in r["curve"]] for r in (one, other)]
+    assert losses[0] == losses[1]
 
 
 def test_the_time_left_follows_what_is_known():

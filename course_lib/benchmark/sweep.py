@@ -9,6 +9,8 @@ import json
 import multiprocessing
 import os
 import re
+import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -23,6 +25,9 @@ from course_lib.benchmark.identity import job_cells
 from course_lib.benchmark.job import Job
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.errors import CourseError
+
+# Elsewhere a process may not fork once it has imported a library of the system.
+CAN_FORK = sys.platform == "linux"
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,18 @@ class Outcome:
         return {"key": self.key} | row | about
 
 
-def execute(job: Job, store: Store) -> Outcome:
-    """Runs one job through papermill unless it is done already, and files its record."""
+def execute(job: Job, store: Store, fork: bool = False) -> Outcome:
+    """Runs one job through papermill unless it is done already, and files its record.
+
+    Arguments:
+        fork: take a kernel that is forked, for the first of many jobs in this process.
+    """
     key = job.key()
     if store.done(key):
         return Outcome(job, key, "cached", 0.0)
     start = time.perf_counter()
     with store.writing(key) as folder:
-        error = _run_notebook(job, folder)
+        error = _run_notebook(job, folder, fork)
         if error:
             write_json(folder / "record.json", _failure(job, key, error))
         else:
@@ -62,13 +71,14 @@ def execute(job: Job, store: Store) -> Outcome:
     return Outcome(job, key, "done", seconds)
 
 
-def _run_notebook(job: Job, folder: Path) -> dict[str, str] | None:
+def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
     """Executes the chapter's job cells with the job's parameters; returns the error, if any."""
     import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     from course_lib import catalogue
+    from course_lib.benchmark.kernel import ForkedKernels
 
     source = nbformat.v4.new_notebook(
         cells=[nbformat.from_dict(c) for c in job_cells(catalogue.task(job.task).lesson)],
@@ -90,6 +100,7 @@ def _run_notebook(job: Job, folder: Path) -> dict[str, str] | None:
             parameters=parameters,
             progress_bar=False,
             extra_arguments=["--log-level=CRITICAL"],
+            **({"kernel_manager_class": ForkedKernels} if fork else {}),
         )
     except PapermillExecutionError as error:
         plain = re.compile(r"\x1b\[[0-9;]*m")
@@ -147,7 +158,8 @@ def run(
     layout = "{l_bar}{bar}| {n}/{total} [{elapsed}{postfix}]"
     with _pool(workers) as pool, tqdm(total=len(jobs), unit="job", bar_format=layout) as bar:
         bar.set_postfix_str(_about(left.values(), known, workers))
-        futures = {pool.submit(execute, job, store): number for number, job in enumerate(jobs)}
+        fork = CAN_FORK and len(jobs) > workers
+        futures = {pool.submit(execute, job, store, fork): n for n, job in enumerate(jobs)}
         try:
             for future in as_completed(futures):
                 number = futures[future]
@@ -159,21 +171,32 @@ def run(
                 bar.set_postfix_str(_about(left.values(), known, workers))
                 bar.update()
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            _stop(pool)
+            store.clear()
             raise
     return [outcomes[number] for number in sorted(outcomes)]
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    """Fresh processes, each of which papermill gives a kernel per job."""
+    """Fresh processes, in each of which papermill gives every job a kernel of its own."""
     threads = max(1, (os.cpu_count() or 1) // workers)
     return ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _share_cores, (threads,)
     )
 
 
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """Ends the workers, and with them their kernels, now."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in multiprocessing.active_children():
+        worker.terminate()
+        worker.join()
+
+
 def _share_cores(threads: int) -> None:
-    """Tells a worker's kernels how many cores are theirs, and not to spin while they wait."""
+    """Tells a worker's kernels how many cores are theirs, and not to spin while they wait; Ctrl-C
+    is for the process that leads."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
