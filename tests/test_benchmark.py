@@ -15,7 +15,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from course_lib import catalogue
+from course_lib import catalogue, code
 from course_lib.benchmark import identity, sweep
 from course_lib.benchmark.job import Job, run_here
 from course_lib.benchmark.store import Store
@@ -44,32 +44,34 @@ def test_the_key_follows_everything_that_decides_the_result(monkeypatch):
         Job("denoising", "median", "chest_ct", "smoke", 0, {"size": 5}).key(),
     }
     assert len(keys) == 6 and MEDIAN.key() in keys
-    monkeypatch.setattr("course_lib.benchmark.job.code_hash", lambda modules: "changed")
+    asked = []
+    monkeypatch.setattr("course_lib.benchmark.job.code_hash", lambda names: asked.extend(names))
     assert MEDIAN.key() not in keys
+    method = catalogue.entry("median").module
+    assert asked == ["course_lib.fit", "course_lib.tasks.denoising", method]
 
 
 def test_code_hash_covers_what_a_method_imports_and_nothing_else(tmp_path, monkeypatch):
     package = tmp_path / "course_lib"
     for name, text in {
-        "fit.py": "x = 1",
         "used.py": "y = 1",
         "unused.py": "z = 1",
         "method.py": "def f():\n    from course_lib import used\n",
     }.items():
         package.mkdir(exist_ok=True)
         (package / name).write_text(text)
-    monkeypatch.setattr(identity, "PACKAGE", package)
+    monkeypatch.setattr(code, "PACKAGE", package)
 
     def fresh():
-        identity.code_hash.cache_clear()
-        return identity.code_hash(("course_lib.method",))
+        code.code_hash.cache_clear()
+        return code.code_hash(("course_lib.method",))
 
     first = fresh()
     (package / "unused.py").write_text("z = 2")
     assert fresh() == first
     (package / "used.py").write_text("y = 2")
     assert fresh() != first
-    identity.code_hash.cache_clear()
+    code.code_hash.cache_clear()
 
 
 def test_a_job_runs_lesson_cells_only_when_they_are_its_own():
@@ -208,12 +210,14 @@ def test_an_empty_store_says_what_to_do(tmp_path):
     assert "course bench" in str(result.exception)
 
 
-def test_run_then_report(tmp_path):
+def test_run_then_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     runs, out = str(tmp_path / "runs"), tmp_path / "report"
     job = ["run", "denoising", "noisy_input", "--dataset", "chest_ct", "--profile", "smoke"]
     result = invoke(*job, "--store", runs)
     assert result.exit_code == 0 and "psnr" in result.output
     assert "done:" in result.output and "cached:" in invoke(*job, "--store", runs).output
+    assert Store(runs).records()[0]["device"]["threads"] == 1  # as the user asked
     result = invoke("report", "--store", runs, "--profile", "smoke", "--out", str(out))
     assert result.exit_code == 0 and Path(out / "index.html").is_file()
 

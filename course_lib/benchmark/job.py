@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from course_lib import __version__, catalogue
-from course_lib.benchmark.identity import code_hash, lesson_hash, sources
+from course_lib.benchmark.identity import lesson_hash, sources
 from course_lib.benchmark.store import Record, Store, write_json
+from course_lib.code import code_hash
 from course_lib.data import own
 from course_lib.errors import CourseError
 
@@ -79,7 +80,7 @@ class Job:
         task, entry = catalogue.task(self.task), catalogue.entry(self.method)
         parts = {
             "job": asdict(self),
-            "code": code_hash((f"course_lib.tasks.{self.task}", entry.module)),
+            "code": code_hash(("course_lib.fit", f"course_lib.tasks.{self.task}", entry.module)),
             "data": self.sources(),
             "lesson": lesson_hash(task.lesson),
             "torch": version("torch").split("+")[0],

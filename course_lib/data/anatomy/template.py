@@ -6,7 +6,6 @@ seconds per donor to complete (`donor.py`), so they are kept in the cache folder
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -136,7 +135,7 @@ def _head(subject: str) -> dict[str, np.ndarray]:
         fine = np.stack([_refine(tissue[row]) for row in rows])
         return {"tissue": tissue, "detail": _quantise(detail), "fine": fine}
 
-    return derived.kept(f"anatomy/{subject}", work_out, [Path(__file__), Path(donor.__file__)])
+    return derived.kept(f"anatomy/{subject}", work_out, __name__)
 
 
 def _quantise(detail: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ a mask. Measuring the room takes some seconds, so the result is kept in the cour
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -82,7 +81,7 @@ def _kept(name: str, measure: Callable[[], list[Ground]]) -> list[Ground]:
             made[f"{k}_subject"] = np.array(ground.volume.subject)
         return made
 
-    found = derived.kept(f"grounds/{name}", arrays, [Path(__file__)])
+    found = derived.kept(f"grounds/{name}", arrays, __name__)
     count = sum(key.endswith("_image") for key in found)
     return [_ground_of({p: found[f"{k}_{p}"] for p in (*PARTS, *ABOUT)}) for k in range(count)]
 

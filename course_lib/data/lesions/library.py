@@ -6,7 +6,6 @@ Made once, kept in the cache: putting a nodule into a lung takes a twentieth of 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -92,7 +91,7 @@ def part(name: str, per_class: int, healthy: int) -> Part:
     arrays = derived.kept(
         f"two_classes/{name}-{per_class}-{healthy}",
         lambda: _make(name, per_class, healthy),
-        Path(__file__).parent.glob("*.py"),
+        __name__,
     )
     names = arrays.pop("nodule").tolist()
     tensors = {key: torch.from_numpy(value).float() for key, value in arrays.items()}
