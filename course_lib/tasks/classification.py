@@ -67,7 +67,9 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     generator = _generator("training", seed)
     train = _draw(_pool("train", size.train), int(count), generator)
     if noisy:
-        wrong = torch.randperm(len(train), generator=generator)[: round(WRONG_LABELS * len(train))]
+        doubt = 2.05 - (train["malignancy"] - 3).abs()  # nearly none where all say 1 or 5
+        count = round(WRONG_LABELS * len(train))
+        wrong = torch.multinomial(doubt, count, generator=generator)
         label = train["label"].clone()
         label[wrong] = 1 - label[wrong]
         train = replace(train, tensors=train.tensors | {"label": label})

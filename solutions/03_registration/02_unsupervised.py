@@ -82,14 +82,17 @@ show.images(
 #
 # 1. At which strength does the field begin to fold? Look at the grid there.
 # 2. Make the field smoother at the same strength. Why do the folds go?
-# 3. Tick *follow the field*: each point now walks along the field in small steps. Can it fold?
+# 3. Tick *follow the field*: each point now walks along the field in small steps. How much folds
+#    now, and where is the field when some still does?
 
 # %% tags=["lesson"]
 warp_explorer(case["fixed"], pixel_mm)
 
 # %% [markdown]
 # Folding depends on how much *neighbours* differ, so on strength divided by smoothness. Walking in
-# small steps gives a diffeomorphism: paths never cross.
+# small steps gives a diffeomorphism: in theory paths never cross. On a grid of pixels, read by
+# linear interpolation, a few per cent may still fold where the field is strong and hardly smoother
+# than the pixels.
 #
 # ## 3 · Build it: the determinant that sees folds
 #
@@ -190,7 +193,8 @@ display(show.curve(record), show.strip(record, folder or store))
 
 # %% [markdown]
 # What did a minute of learning buy? Three classical methods on the same test pairs: an affine map,
-# demons, and the optimiser that minimises what VoxelMorph minimises, for each pair anew.
+# demons, and an optimiser that maximises VoxelMorph's similarity for each pair anew (with B-splines,
+# whose smoothness is measured by their bending).
 
 
 # %% tags=["lesson"]

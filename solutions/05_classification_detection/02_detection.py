@@ -162,7 +162,8 @@ for margin in (0, 1, 2):
 # ## 4 · Build it: one object, one box
 #
 # A detector fires at the nodule, and beside it, and a little above. **Non-maximum suppression**
-# keeps the surest box and drops what overlaps it too much. Write it.
+# keeps the surest box and drops what overlaps it by an IoU above `overlap`, then the surest of what
+# is left, and so on. Write it: a list of the numbers of the boxes that stay.
 
 
 # %% tags=["lesson"]
@@ -216,7 +217,8 @@ print(f"{len(every):,} anchors in a slice; one in {ratio:,.0f} is on a nodule")
 # Most of the others are easy: air, wall, heart. Each adds little to the loss, and together they add
 # most of it. Focal loss turns the easy ones down:
 #
-# $$\text{FL}(p) = -\alpha\,(1 - p)^\gamma \log p$$
+# $$\text{FL}(p) = -\alpha_t\,(1 - p)^\gamma \log p, \qquad \alpha_t = \alpha \text{ on nodules, } 1 -
+# \alpha \text{ on background}$$
 #
 # With $p = 0.9$ for the right answer and $\gamma = 2$ an anchor counts a hundredth. Nothing is left
 # out: look at the code.
@@ -250,7 +252,11 @@ display(show.curve(record), show.strip(record, folder or store))
 # missed, purple a false alarm.
 #
 # A detector that saw one patient's lung does worse on others: other scanners, thicker slices, other
-# vessels. The report lists the held-out block of the same patient apart for that reason.
+# vessels. But so does the blob detector, which was trained on nobody: part of the fall is that these
+# images are harder, and only what goes beyond it is owed to having seen one patient.
+#
+# The report
+# lists the held-out block of the same patient apart for that reason.
 
 # %% [markdown]
 # ## 6 · Break it: is focal loss needed?
@@ -289,9 +295,9 @@ for other in ("cross-entropy", "focal loss with gamma 0", "hardest negatives onl
     print(show.claim(text, results["focal loss"], results[other], "%"))
 
 # %% [markdown]
-# **Read with care.** One seed, a few hundred steps, small images: here one anchor in about a
-# thousand is positive, in a photograph of the paper one in ten thousand or more. A difference of a
-# few per cent lies within chance.
+# **Read with care.** One seed, a few hundred steps, small images. One anchor in about 1,600 is
+# positive here, much as in the paper (about 1 in 1,000), whose photographs have 10,000 to 100,000
+# places to look at. A difference of a few per cent lies within chance.
 #
 # And the bias of the last layer is set to the prior in all of them. Without that the first steps
 # would be spent on learning that most anchors are background.
@@ -299,8 +305,9 @@ for other in ("cross-entropy", "focal loss with gamma 0", "hardest negatives onl
 # %% [markdown]
 # ## 7 · Break it: what the dates tell
 #
-# A nodule is seen at several visits. Does it grow fast? Radiologists divide: **doubling time** =
-# lag / number of doublings, and less than 400 days is suspicious.
+# A nodule is seen at several visits. Does it grow fast? Radiologists divide: the **volume doubling
+# time** is the lag over $\log_2 (V_2 / V_1)$, and less than 400 days is suspicious. Volume, not
+# diameter: one doubling is only 26% more of diameter.
 #
 # In these series sizes are drawn alike for fast and slow growth. Only sizes *and* dates tell.
 
@@ -343,7 +350,8 @@ for other in ("LSTM without dates", "tLSTM with another series' lags", "doubling
 # A network that is not told the dates still does better than chance: it is given the labels of the
 # *earlier* visits, and growth tends to stay as it was. What the dates add is the rest.
 #
-# And the rule? It learns nothing, needs no training series, and says why.
+# And the rule? It learns nothing, needs no training series, and says why. It is not told the labels
+# of earlier visits, so tLSTM against the rule is not like for like.
 
 # %% [markdown]
 # ## 8 · The leaderboard

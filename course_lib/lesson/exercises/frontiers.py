@@ -95,6 +95,12 @@ def check_calibration(candidate):
         "Too timid in one bin (72%, all right) and too bold in another (88%, none right): both are "
         f"errors and must not cancel. Expected: 0.58, yours: {float(candidate(*mixed, 10)):.4g}.",
     )
+    edge = torch.tensor([0.5, 0.45]), torch.tensor([1.0, 0.0])
+    expect(
+        close(candidate(*edge, 10), 0.025),
+        "A confidence of exactly 50% belongs to the bin above 40%, up to 50%, together with 45%. "
+        f"One of the two right makes 0.025; yours is {float(candidate(*edge, 10)):.4g}.",
+    )
     expect(
         close(candidate(*mixed, 1), 0.30),
         "With a single bin everything is pooled: confidence 0.80, hits 0.50, error 0.30; yours is "
@@ -113,6 +119,12 @@ def _loop(features, weights):
 def _by_index(confidence, hit, bins=10):
     """A right answer by another road: signed gaps added up per bin."""
     number = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    gap = torch.zeros(bins).index_add(0, number, hit.float() - confidence)
+    return gap.abs().sum() / len(hit)
+
+
+def _closed_below(confidence, hit, bins=10):
+    number = (confidence * bins).floor().long().clamp(max=bins - 1)
     gap = torch.zeros(bins).index_add(0, number, hit.float() - confidence)
     return gap.abs().sum() / len(hit)
 
@@ -190,6 +202,7 @@ EXERCISES = (
             (lambda c, h, bins=10: _signed(c, h).abs(), "uses no bins"),
             (lambda c, h, bins=10: calibration_error(c, h, 10), "fixes the number of bins"),
             (lambda c, h, bins=10: (c - h).square().mean(), "computes the Brier score"),
+            (_closed_below, "puts a bin's lower edge into it"),
             (_largest, "reports the worst bin"),
             (lambda c, h, bins=10: 1 - h.mean(), "computes the error rate"),
         ),

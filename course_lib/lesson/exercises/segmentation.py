@@ -170,9 +170,10 @@ EXERCISES = (
         hints=(
             "Two steps: make `below` as large as `skip`, then put the channels of both side by "
             "side.",
-            "`F.interpolate(…, scale_factor=2)` repeats each pixel in a square of two by two; "
-            "`torch.cat([…], dim=1)` joins along the channels.",
-            "fine = F.interpolate(below, scale_factor=2), then torch.cat([skip, fine], dim=…).",
+            "`torch.nn.functional.interpolate(…, scale_factor=2)` repeats each pixel in a square "
+            "of two by two; `torch.cat([…], dim=1)` joins along the channels.",
+            "fine = torch.nn.functional.interpolate(below, scale_factor=2), then "
+            "torch.cat([skip, fine], dim=…).",
         ),
         checker=check_join,
         answer=join,

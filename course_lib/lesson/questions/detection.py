@@ -19,8 +19,8 @@ QUESTIONS = (
         "Why is the hit of a small nodule not asked to have an IoU of 0.5 here?",
         (
             Option(
-                "A box that is one pixel too wide on each side of five pixels has an IoU of 0.51.",
-                "25 of 49 pixels. The middle inside the nodule, or an IoU of 0.2, is asked for.",
+                "A box of five pixels a side that lies one pixel off both ways has an IoU of 0.47.",
+                "16 of 34 pixels. The middle inside the nodule, or an IoU of 0.2, is asked for.",
                 right=True,
             ),
             Option("IoU is only defined for large boxes.", "It is defined for every box."),

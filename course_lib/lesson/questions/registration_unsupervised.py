@@ -7,7 +7,10 @@ QUESTIONS = (
         "What does VoxelMorph's training need besides pairs of images?",
         (
             Option("True displacement fields.", "Those of supervised regression."),
-            Option("Organ labels.", "A later variant can use them in training; this one does not."),
+            Option(
+                "Organ labels.",
+                "The same paper has a variant that uses them in training; this one does not.",
+            ),
             Option(
                 "Nothing.",
                 "Its loss compares the warped with the fixed image and asks for smoothness.",

@@ -48,8 +48,9 @@ QUESTIONS = (
         (
             Option("None.", "Dice alone does not. Distances do."),
             Option(
-                "The 95th percentile Hausdorff distance.",
-                "It is about the worst part of the outline; Dice counts area.",
+                "The Hausdorff distance, the largest one.",
+                "Dice counts area. (The 95th percentile may overlook a spike of under 5% of the "
+                "outline.)",
                 right=True,
             ),
             Option("The share of right pixels.", "It counts area as Dice does."),
