@@ -295,7 +295,8 @@ print(
 # to them: half a minute of training on a few hundred pairs is the tighter limit.
 #
 # So this run cannot show that accuracy stops at the labels. It shows whether better labels teach
-# faster, at equal network, pairs and steps; between the two kinds of demons' labels it may not tell even that.
+# faster, at equal network, pairs and steps; between the two kinds of demons' labels it may not tell
+# even that.
 #
 # And the network's *distance to its own labels*? A small one only says that it imitates well. Ask
 # the network that learnt from demons for both distances.
@@ -397,8 +398,8 @@ quiz("registration_supervised")
 # ## Recap
 #
 # - A displacement pulls: warped(x) = moving(x + u(x)).
-# - Supervised regression imitates. Its accuracy stops at its labels, and exact ones exist only for
-#   simulated pairs.
+# - Supervised regression imitates. It cannot be expected to pass its labels, and exact ones exist
+#   only for simulated pairs.
 # - Between contrasts a similarity must be designed or learnt. With an optimiser behind it, it is
 #   accurate and slow.
 # - A pose network reads the difference between X-ray and DRR, easy parameters first.

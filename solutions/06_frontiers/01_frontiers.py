@@ -255,8 +255,8 @@ print(show.claim("A random split promises more", auc["random split"], auc["unsee
 
 # %% [markdown]
 # **Read with care.** All are asked about the same images, those of scanners B, C and D. If the
-# random split's network is better there, it is not because it is cleverer: it has met these scanners. Its
-# score is true, for them. It says nothing about the next one.
+# random split's network is better there, it is not because it is cleverer: it has met these
+# scanners. Its score is true, for them. It says nothing about the next one.
 #
 # And the augmentation turns the same kinds of knobs as our scanners do. A real new scanner may do
 # something that nobody thought of.
