@@ -128,10 +128,11 @@ def _train(
             method.stage = stage
             players = {name: list(values) for name, values in method.players().items()}
             optimisers = {name: method.optimiser(name, own) for name, own in players.items()}
-            schedules = [_cosine(optimiser, steps) for optimiser in optimisers.values()]
-            for _ in range(steps):
+            for done in range(steps):
                 start = time.perf_counter()
                 method.train()
+                for optimiser in optimisers.values():
+                    _slow_down(optimiser, done, steps)
                 wanted = method.pool(history.steps / plan.steps)
                 if wanted != pool:  # a smaller or larger part of the training cases
                     pool = wanted
@@ -139,8 +140,6 @@ def _train(
                 batch = task.sample(drawable, profile, plan.batch, generator)
                 for player, loss in step(method, batch, players, optimisers):
                     recent[player].append(loss)
-                for schedule in schedules:
-                    schedule.step()
                 history.seconds += time.perf_counter() - start
                 history.steps += 1
                 bar.update()
@@ -184,11 +183,12 @@ def _stage_steps(method: Method, steps: int) -> list[tuple[str, int]]:
     return [(s.name, count) for s, count in zip(method.stages, counts, strict=True) if count]
 
 
-def _cosine(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    """From the learning rate down to a hundredth of it, as half a cosine."""
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda done: 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done / steps))
-    )
+def _slow_down(optimiser: torch.optim.Optimizer, done: int, steps: int) -> None:
+    """Sets the rate of the step after `done` ones: from the learning rate down to a hundredth of
+    it, as half a cosine."""
+    factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done / steps))
+    for group in optimiser.param_groups:
+        group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
 
 
 def _evaluation(

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from course_lib import catalogue, device
@@ -91,6 +92,32 @@ def test_sampling_moves_image_and_mask_together(cases):
     marked.tensors["wide"] = kept
     assert torch.equal(batch["image"] == 5000.0, batch["mask"] > 0)
     assert "wide" not in batch
+
+
+def test_sampling_moves_the_background_as_the_image(cases):
+    """Outside the nodule the two are the same lung, whatever the shift and the turn."""
+    batch = task.sample(cases.train, "smoke", 12, torch.Generator().manual_seed(0))
+    outside = ~F.max_pool2d(batch["mask"].float(), 9, 1, 4).bool()
+    apart = (batch["image"] - batch["background"]).abs()[outside]
+    assert apart.median() < 1 and (batch["background"] != cases.train["background"][0]).any()
+
+
+def test_the_ruler_counts_the_outline_and_nothing_else(cases):
+    ruler = catalogue.build("nodule_size")
+    ruler.prepare(cases.train)
+    batch = cases.test.tensors
+    before = ruler.predict(batch)
+    area = batch["mask"].flatten(1).sum(1)
+    assert before[area.argsort(stable=True), 1].diff().min() >= 0  # larger is more suspicious
+    assert torch.equal(ruler.predict(batch | {"image": 0 * batch["image"]}), before)
+    ball = torch.ones(1, 1, 3, 4, 5), torch.tensor([2.0])
+    volume = ruler.logarithm({"mask": ball[0], "pixel_mm": ball[1]})
+    assert volume.exp().item() == pytest.approx(60 * 8)
+    drawn = catalogue.build("nodule_size", outline="threshold")
+    drawn.prepare(cases.train)
+    assert torch.equal(drawn.predict(batch | {"mask": 0 * batch["mask"]}), drawn.predict(batch))
+    with pytest.raises(CourseError, match="readers"):
+        catalogue.build("nodule_size", outline="mine")
 
 
 @pytest.mark.parametrize("count", [10, 4])
@@ -553,6 +580,7 @@ def test_refs_and_kinds_of_the_catalogue():
     entries = catalogue.methods("classification")
     assert {e.id for e in entries if e.baseline} == {
         "majority",
+        "nodule_size",
         "radiomics_ml",
         "fixed_features_ml",
     }

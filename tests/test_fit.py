@@ -126,6 +126,27 @@ def test_stages_share_all_steps_in_order():
     assert _stage_steps(method, 1) == [("b", 1)]
 
 
+class Watched(Slope):
+    """Keeps the learning rate of each step."""
+
+    def optimiser(self, player, parameters):
+        self.rates = []
+        self.own = super().optimiser(player, parameters)
+        return self.own
+
+    def after_step(self, player):
+        self.rates.append(self.own.param_groups[0]["lr"])
+
+
+def test_the_learning_rate_falls_as_half_a_cosine():
+    method = Watched()
+    fit(method, TASK, SPLITS, profile="smoke", seed=0, plan=Plan(100, 4), progress=False)
+    assert len(method.rates) == 100 and method.rates == sorted(method.rates, reverse=True)
+    assert method.rates[0] == pytest.approx(0.1)
+    assert method.rates[50] == pytest.approx(0.1 * (0.01 + 0.99 / 2))
+    assert 0.001 < method.rates[-1] < 0.0011
+
+
 class Diverging(Slope):
     """Its loss is no number."""
 

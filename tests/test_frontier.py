@@ -241,7 +241,7 @@ def test_gradient_is_the_slope_of_the_log_odds():
     step = torch.zeros_like(image)
     step[place] = 1e-2
     slope = (saliency.log_odds(found, image + step) - saliency.log_odds(found, image - step)) / 2e-2
-    assert float(heat[place]) == pytest.approx(abs(float(slope)), rel=0.05, abs=1e-4)
+    assert float(heat[place]) == pytest.approx(abs(float(slope.detach())), rel=0.05, abs=1e-4)
 
 
 def test_integrated_gradients_are_complete():
@@ -359,6 +359,18 @@ def test_the_reader_answers_three_questions_with_one_network(cases):
     assert answer["probability"].shape == (4, 2) and answer["map"].shape == (4, 1, 64, 64)
     scores = task.score(answer, test.tensors)
     assert {"auc", "ece", "dice", "pointing"} <= set(scores)  # class, calibration, pixels, place
+
+
+def test_outlines_in_empty_images_are_counted_apart(cases):
+    batch = cases("weak_labels/0_masks").test.tensors
+    nodule = batch["label"] == 1
+    for drawn, dice, false in ((batch["mask"].float(), 1.0, 0.0), (torch.ones(1), None, 100.0)):
+        heat = drawn.expand_as(batch["mask"])
+        answer = {"probability": torch.full((len(nodule), 2), 0.5), "map": heat}
+        scores = task.score(answer, batch)
+        assert scores["false_outlines"][~nodule].tolist() == [false] * int((~nodule).sum())
+        assert scores["false_outlines"][nodule].isnan().all()
+        assert dice is None or scores["dice"][nodule].tolist() == [dice] * int(nodule.sum())
 
 
 @pytest.mark.parametrize("remedy", [*travel.REMEDIES, "all"])

@@ -164,6 +164,22 @@ def test_shares_of_cases_average_to_the_value_of_the_set(four_classes):
     )
 
 
+def test_the_parts_of_an_auc_scatter_as_much_as_the_auc():
+    """The standard error from one set is the spread of the AUC over many sets."""
+    generator = torch.Generator().manual_seed(0)
+    label = (torch.arange(160) < 67).long()
+    areas, errors = [], []
+    for _ in range(400):
+        score = (torch.randn(160, generator=generator) + 1.35 * label).sigmoid()
+        parts = metrics.auc_per_case(torch.stack([1 - score, score], 1), label)
+        areas.append(parts.mean())
+        errors.append(parts.std() / 160**0.5)
+    areas, errors = torch.stack(areas), torch.stack(errors)
+    assert errors.mean() == pytest.approx(areas.std().item(), rel=0.08)
+    covered = ((areas - 0.8302).abs() < 1.96 * errors).float().mean()  # Φ(1.35 / √2) = 0.8302
+    assert 0.91 < covered < 0.98
+
+
 def test_a_set_of_one_class_has_no_ranks():
     p, t = torch.tensor([[0.2, 0.8], [0.6, 0.4]]), torch.tensor([1, 1])
     assert metrics.auc_per_case(p, t).isnan().all()

@@ -69,6 +69,16 @@ def test_endpoint_error_within_a_mask():
     assert metrics.endpoint_error_mm(field, truth, (1.0, 1.0), mask & False).isnan().all()
 
 
+def test_inverse_consistency_may_be_asked_of_a_region():
+    forward = torch.zeros(1, 2, 8, 8)
+    forward[:, 0, :, 4:] = 1.0  # the right half comes back a voxel too low
+    left = (torch.arange(8) < 4).expand(1, 1, 8, 8)
+    still = torch.zeros_like(forward)
+    for region, wanted in ((left, 0.0), (~left, 2.0)):
+        found = metrics.inverse_consistency_mm(forward, still, (2.0, 2.0), region)
+        assert found.item() == pytest.approx(wanted)
+
+
 def test_inverse_consistency_of_a_diffeomorphism(smooth):
     forward, backward = smooth
     right = metrics.inverse_consistency_mm(forward, backward, (1.0, 1.0))

@@ -2,8 +2,20 @@
 
 from course_lib.catalogue.entry import Entry
 
+NODULES = tuple(f"nodules/{count}" for count in ("300", "100", "30", "10", "300_noisy"))
+
 METHODS = (
     Entry("majority", "classification", "Majority", "majority class", "baseline", None, "—"),
+    Entry(
+        "nodule_size",
+        "classification",
+        "NoduleSize",
+        "size in the outline",
+        "classical",
+        None,
+        "MacMahon et al. 2017, Radiology",
+        datasets=NODULES,
+    ),
     Entry(
         "radiomics_ml",
         "classification",

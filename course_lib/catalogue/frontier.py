@@ -32,7 +32,7 @@ METHODS = (
         "supervised", None, "after Zech et al. 2018, PLoS Medicine", datasets=SCANNERS,
     ),
     Entry(
-        "domain_generalisation", "frontier", "DomainGeneralisation", "reader with remedies",
+        "domain_generalisation", "frontier", "DomainGeneralisation", "reader with augmentation",
         "supervised", None, "after Zhang et al. 2020, IEEE TMI", datasets=SCANNERS,
     ),
     Entry(

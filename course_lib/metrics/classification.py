@@ -116,30 +116,35 @@ def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> 
 
 
 def auc_per_case(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Each case's share of the area under the ROC curve, (N,); their mean is an AUC.
+    """Each case's part in the area under the ROC curve, (N,); their mean is an AUC, and their
+    spread that of an AUC: their variance over N is DeLong's.
 
-    A case's share is how many of the cases of other classes it is told from: the part of them to
-    which the probability of its own class is lower than to itself, ties counting half (for a
-    positive, its placement value). With two classes the mean is exactly `auc`; with more, it is
-    one against the rest, each class weighing as many cases as it has.
+    A case's placement is how many of the cases on the other side it is told from, ties counting
+    half. A class of n of the N cases adds (placement − AUC)·N/n to the AUC, so that both sides'
+    scatter counts in full: single values may lie outside [0, 1]. With two classes the mean is
+    exactly `auc`; with more, it is one against the rest, each class weighing as many cases as it
+    has.
 
     Args:
         probabilities: (N, C).
         labels: (N,).
 
     Returns:
-        (N,) in [0, 1]; NaN where no other class is present or a probability is NaN.
+        (N,); NaN where no other class is present or a probability is NaN.
 
     Source: DeLong et al. 1988, doi 10.2307/2531595.
     """
     _check(probabilities, labels)
-    labels = labels.long()
-    own = probabilities.gather(1, labels[:, None])
-    others = probabilities[:, labels].T  # row: a case; column: others' probability of its class
-    different = labels[:, None] != labels[None, :]
-    wins = (others < own).float() + 0.5 * (others == own).float()
-    share = (wins * different).sum(1) / different.sum(1)
-    return share.masked_fill(probabilities.isnan().any(1), torch.nan)
+    total = torch.zeros(len(labels), device=probabilities.device)
+    for c in labels.unique():
+        one = labels == c
+        inside, outside = probabilities[one, c][:, None], probabilities[~one, c][None]
+        wins = (inside > outside).float() + 0.5 * (inside == outside).float()
+        area, size = wins.mean(), one.sum()
+        total[one] += (size * area + len(labels) * (wins.mean(1) - area)) / len(labels)
+        rest = len(labels) - size
+        total[~one] += size * (area / len(labels) + (wins.mean(0) - area) / rest)
+    return total.masked_fill(probabilities.isnan().any(1), torch.nan)
 
 
 def balanced_per_case(probabilities: Tensor, labels: Tensor) -> Tensor:

@@ -58,12 +58,16 @@ def endpoint_error_mm(
 
 
 def inverse_consistency_mm(
-    forward: Tensor, backward: Tensor, spacing_mm: Sequence[float] | Tensor
+    forward: Tensor,
+    backward: Tensor,
+    spacing_mm: Sequence[float] | Tensor,
+    region: Tensor | None = None,
 ) -> Tensor:
     """Inverse-consistency error (`inverse_consistency_mm`, mm, lower is better, ideal 0).
 
     mean ‖u_f(x) + u_b(x + u_f(x))‖: there and back again should end where it began. Voxels that
-    the forward field sends out of the picture are left out.
+    the forward field sends out of the picture are left out, and all outside `region` (N, 1,
+    *spatial): in the empty background a field means nothing.
 
     Source: Christensen & Johnson 2001, doi 10.1109/42.932742.
     """
@@ -72,6 +76,8 @@ def inverse_consistency_mm(
     limit = (size - 1).view(1, -1, *[1] * len(size))
     # "not outside" keeps voxels with NaN, which must show in the result.
     stays = ~((position < 0) | (position > limit)).any(1)
+    if region is not None:
+        stays = stays & region[:, 0]
     away = fields.compose(backward, forward) * _voxel_size(spacing_mm, forward)
     return _mean(away.norm(dim=1), stays)
 

@@ -15,7 +15,7 @@ one of the survey's three harder ones. A method answers with a `probability` and
 
 Each nodule is there twice, with and without (`data.presence`). Lung: one measured CT;
 nodules: measured outlines of other patients, filled with simulated density. Split by the patient
-whose nodule it is; test nodules lie in the right lung, all others in the left.
+whose nodule it is; test nodules lie in the right lung, all others in the left of the same scan.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ from course_lib.metrics.segmentation import dice
 from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
 
 WINDOW = (-1000.0, 400.0)
-UNSEEN = "other patients"
+UNSEEN = "nodules of other patients"
 QUESTIONS = ("scanner_shift", "explanations/nodules", "explanations/shortcut", "weak_labels")
 TRAINED_ON = {"one_scanner": "A", "without_D": "ABC", "random_split": "ABCD"}
 MASKS = {"0_masks": 0, "5_masks": 5, "20_masks": 20, "all_masks": 10**6}
@@ -110,6 +110,8 @@ def score(prediction: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         return values.cpu().float().masked_fill(~nodule, torch.nan)
 
     result["dice"] = where_nodule(dice(heat > 0.5, mask)[:, 0])
+    outlined = 100.0 * (heat > 0.5).flatten(1).any(1).cpu()
+    result["false_outlines"] = outlined.masked_fill(nodule, torch.nan)
     result["pointing"] = where_nodule(saliency.pointing(heat, mask))
     result["mass"] = where_nodule(saliency.mass_inside(heat, mask))
     shown = batch["marker"].flatten(1).any(1).cpu()
@@ -145,6 +147,9 @@ METRICS = {
     "ece": Metric("", "lower", "Expected calibration error: certainty against share of hits."),
     "brier": Metric("", "lower", "Squared error of the probabilities, 0 to 2."),
     "dice": Metric("", "higher", "Overlap of the map above 0.5 with the nodule."),
+    "false_outlines": Metric(
+        "%", "lower", "Images without a nodule in which something is outlined all the same."
+    ),
     "pointing": Metric(
         "", "higher", "Pointing game: the share of nodules that the map's highest pixel hits."
     ),
@@ -167,7 +172,7 @@ ASKS = {
     "scanner_shift": ("auc", "ece", "brier", "dice", "pointing"),
     "explanations/nodules": ("pointing", "mass", "sanity", "deletion", "insertion", "auc"),
     "explanations/shortcut": ("pointing", "marker", "mass", "sanity", "auc"),
-    "weak_labels": ("dice", "pointing", "mass", "auc"),
+    "weak_labels": ("dice", "false_outlines", "pointing", "mass", "auc"),
 }
 
 TASK = Task(

@@ -122,7 +122,8 @@ def score(prediction: Any, batch: Batch) -> dict[str, Tensor]:
 
 def _field_scores(prediction: Any, batch: Batch) -> dict[str, Tensor]:
     field, spacing = prediction["forward"], batch["spacing_mm"]
-    back = metrics.inverse_consistency_mm(field, prediction["backward"], spacing)
+    inside = batch["fixed_label"] > 0 if "fixed_label" in batch else None
+    back = metrics.inverse_consistency_mm(field, prediction["backward"], spacing, inside)
     scores = {
         "folding_percent": metrics.folding_percent(field),
         "inverse_consistency_mm": back,

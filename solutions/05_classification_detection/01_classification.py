@@ -352,9 +352,8 @@ for done in (0.0, 0.3, 0.6):
 # A gain proves nothing yet. Two controls have the same pace and as many updates: **random** order,
 # and **hard** cases first. Only if *easy* beats both was it the order that helped.
 #
-# The setting where a curriculum has most to win is one with wrong labels: a fifth of them, here, and
-# the more often the more the readers themselves were in doubt. Who starts with the clear cases
-# starts with the right labels.
+# To make it harder, a fifth of the labels is wrong here: at random, in easy cases as often as in hard
+# ones. The readers' doubt cannot point them out, so do not expect the order to protect from them.
 
 # %% tags=["lesson"]
 wrong = "nodules/300_noisy"

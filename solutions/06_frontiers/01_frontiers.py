@@ -235,23 +235,57 @@ remedied = run_here(
 )
 
 
+# %% [markdown]
+# The other two remedies need no training: they take the plain reader as it is, and unlabelled images
+# of each scanner.
+
+
 # %% tags=["lesson"]
-def away(found):
-    """The mean AUC of a record on scanners B, C and D, in %."""
-    places = [case for case in found["cases"] if case["case"].endswith(("-B", "-C", "-D"))]
-    return 100 * sum(case["scores"]["auc"] for case in places) / len(places)
+def of_record(found, metric, scanners):
+    """The mean of a metric over a record's cases on these scanners."""
+    scores = [c["scores"][metric] for c in found["cases"] if c["case"][-1] in scanners]
+    known = [value for value in scores if value is not None]
+    return sum(known) / len(known)
 
 
-unseen = [evaluate(reader, shift, by_scanner[name])["auc"] for name in "BCD"]
-auc = {
-    "home": 100 * home["auc"],
-    "unseen": 100 * sum(unseen) / len(unseen),
-    "augmented": away(remedied),
-    "random split": away(mixed),
+def of_reader(method, metric, scanners):
+    """The same of a method in this notebook."""
+    scores = [evaluate(method, shift, by_scanner[name])[metric] for name in scanners]
+    return sum(scores) / len(scores)
+
+
+def adapted(remedy):
+    """The plain reader with a remedy that needs no training."""
+    other = catalogue.build("domain_generalisation", remedy=remedy)
+    other.prepare(splits.train)
+    other.network = reader.network
+    return other
+
+
+# %% tags=["lesson"]
+readers = {
+    "no remedy": (reader, of_reader),
+    "augmentation": (remedied, of_record),
+    "histogram matching": (adapted("histogram"), of_reader),
+    "AdaBN": (adapted("adabn"), of_reader),
+    "random split": (mixed, of_record),
 }
-print(show.claim("At home the ranks are better than away", auc["home"], auc["unseen"], "% AUC"))
-print(show.claim("Augmentation recovers a part", auc["augmented"], auc["unseen"], "% AUC"))
-print(show.claim("A random split promises more", auc["random split"], auc["unseen"], "% AUC"))
+auc = {name: 100 * mean(who, "auc", "BCD") for name, (who, mean) in readers.items()}
+show.Table(
+    "What each remedy brings on scanners B, C and D, and costs at home (A)",
+    ["reader", "AUC away", "AUC at home", "Dice at home"],
+    [
+        [name, f"{auc[name]:.0f} %", f"{100 * mean(who, 'auc', 'A'):.0f} %"]
+        + [f"{mean(who, 'dice', 'A'):.2f}"]
+        for name, (who, mean) in readers.items()
+    ],
+)
+
+# %% tags=["lesson"]
+print(show.claim("At home ranks are better than away", 100 * home["auc"], auc["no remedy"], "%"))
+for remedy in ("augmentation", "histogram matching", "AdaBN"):
+    print(show.claim(f"{remedy} recovers a part", auc[remedy], auc["no remedy"], "% AUC"))
+print(show.claim("A random split promises more", auc["random split"], auc["no remedy"], "% AUC"))
 
 # %% [markdown]
 # **Read with care.** All are asked about the same images, those of scanners B, C and D. If the
@@ -471,8 +505,8 @@ quiz("frontiers")
 #
 # - Another scanner, the same patients: scores fall, and the network's certainty need not fall with
 #   them. A random split hides it.
-# - Augmentation recovered a part of the lost AUC. What it costs at home (in our run little AUC, but
-#   0.07 of the outlines' Dice) belongs in the report too, and calibration did not improve.
+# - Cheap remedies recover a part of the lost AUC. What they cost at home belongs in the report too:
+#   in our run augmentation cost little AUC, but 0.07 of the outlines' Dice, and AdaBN nothing.
 # - A map is a claim. Point it at known truth, forget the weights, delete what it marks.
 # - A map that lights up on a marker has found a fault in the data, and that is worth a lot.
 #

@@ -14,8 +14,10 @@ as many hardest negatives).
 
 Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores (N, 100), labels (N, 100). An anchor is
 an object at IoU ≥ 0.5 and background below 0.4; as in later versions, each box also gets its best
-anchor. Shrunk: 32 maps instead of 256, a small backbone instead of ResNet-50, strides 4, 8, 16
-instead of 8 to 128 (nodules are small), one ratio of sides instead of three (nodules are roundish).
+anchor, and the subnets have group normalisation (Wu & He 2018): without it the first of a few
+hundred steps are lost (validation FROC of two seeds 62 instead of 71%). Shrunk: 32 maps instead of
+256, a small backbone instead of ResNet-50, strides 4, 8, 16 instead of 8 to 128 (nodules are
+small), one ratio of sides instead of three (nodules are roundish).
 
 Lin, Goyal, Girshick, He & Dollár 2017, ICCV, doi 10.1109/ICCV.2017.324.
 """
@@ -45,13 +47,17 @@ def focal_loss(logits: Tensor, truth: Tensor, gamma: float = 2.0, alpha: float =
 
 
 def subnet(width: int, outputs: int) -> nn.Sequential:
-    """Four 3x3 convolutions and one more, the same for all levels: (N, width, h, w) → outputs."""
+    """Four 3x3 convolutions and one more, the same for all levels: (N, width, h, w) → outputs, at
+    first near 0."""
     layers: list[nn.Module] = []
     for _ in range(4):
-        layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)]
-        nn.init.kaiming_normal_(layers[-2].weight)
-        nn.init.zeros_(layers[-2].bias)
-    return nn.Sequential(*layers, nn.Conv2d(width, outputs, 3, padding=1))
+        convolution = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(convolution.weight)
+        layers += [convolution, nn.GroupNorm(8, width), nn.ReLU(inplace=True)]
+    last = nn.Conv2d(width, outputs, 3, padding=1)
+    nn.init.normal_(last.weight, std=0.01)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, last)
 
 
 class RetinaNet(Method):
@@ -77,7 +83,6 @@ class RetinaNet(Method):
         self.classes, self.features = classes, Pyramid(channels, self.width)
         self.class_subnet = subnet(self.width, count * classes)
         self.box_subnet = subnet(self.width, count * 4)
-        nn.init.normal_(self.class_subnet[-1].weight, std=0.01)
         nn.init.constant_(self.class_subnet[-1].bias, -math.log((1 - PRIOR) / PRIOR))
 
     def prepare(self, train: Cases) -> None:
