@@ -382,7 +382,7 @@ for control in ("all at once", "random order", "hard first"):
     print(show.claim(f"Easy first beats {control}", *pair, "hundredths of AUC"))
 
 # %% [markdown]
-# **No gain is a result.** With one seed and this many test cases, differences below about 0.03 are
+# **No gain is a result.** With one seed and this many test cases, differences below about 0.06 are
 # noise. The survey says that a curriculum raises accuracy; of the two papers that it cites for
 # this, one has no curriculum at all.
 
