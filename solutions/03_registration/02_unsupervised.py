@@ -83,7 +83,7 @@ show.images(
 # 1. At which strength does the field begin to fold? Look at the grid there.
 # 2. Make the field smoother at the same strength. Why do the folds go?
 # 3. Tick *follow the field*: each point now walks along the field in small steps. How much folds
-#    now, and where is the field when some still does?
+#    now? Is there a setting at which something still does?
 
 # %% tags=["lesson"]
 warp_explorer(case["fixed"], pixel_mm)

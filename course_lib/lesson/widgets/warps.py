@@ -91,6 +91,6 @@ def warp_explorer(image: Tensor, pixel_mm: float) -> Explorer:
         "smoothness": ipywidgets.FloatSlider(
             18, min=7, max=40, step=1, description="smooth (mm)", **common
         ),
-        "integrate": ipywidgets.Checkbox(False, description="follow the field (diffeomorphic)"),
+        "integrate": ipywidgets.Checkbox(False, description="follow the field"),
     }
     return Explorer(controls, draw)
