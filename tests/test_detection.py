@@ -13,9 +13,12 @@ from course_lib.data.lesions import grounds, slices
 from course_lib.methods.detection import faster_rcnn, retinanet
 from course_lib.methods.detection.blob_detector import BlobDetector
 from course_lib.methods.detection.growth_rule import GrowthRule
+from course_lib.methods.detection.lag_alone import LagAlone
 from course_lib.methods.detection.patch_cnn_detector import PatchCNNDetector
+from course_lib.methods.detection.previous_label import PreviousLabel
 from course_lib.methods.detection.tlstm import TLSTM, Cell
 from course_lib.metrics import detection as metrics
+from course_lib.metrics.classification import auc_per_case
 from course_lib.metrics.detection import Boxes
 from course_lib.parts import boxes as parts
 from course_lib.parts.roi_align import roi_align
@@ -409,20 +412,44 @@ def test_faster_rcnn_losses_reach_backbone_from_both_stages():
 # --- series
 
 
-def test_sizes_alone_tell_nothing_and_with_dates_all():
+def auc(score, fast):
+    """Area under the ROC curve of any score, 0 to 1."""
+    ranks = score.double().argsort().argsort() / len(score)
+    return float(auc_per_case(torch.stack([1 - ranks, ranks], 1), fast.long()).mean())
+
+
+def test_neither_lag_nor_size_tells_much_alone_and_together_all():
+    last = torch.randint(2, 6, (8000,), generator=torch.Generator().manual_seed(1))
+    course = growth.courses(8000, 6, torch.Generator().manual_seed(0), None, last)
+    at = {
+        "lag": course["days"].diff(dim=1),
+        "step": course["volume"].log2().diff(dim=1),
+        "size": course["volume"][:, 1:],
+        "fast": course["fast"][:, 1:],
+    }
+    at = {name: values.gather(1, last[:, None] - 1)[:, 0] for name, values in at.items()}
+    assert at["fast"].mean() == 0.5 and (course["fast"][:, 0] == -1).all()
+    assert 0.65 < auc(-at["lag"], at["fast"]) < 0.735
+    assert 0.5 < auc(at["step"], at["fast"]) < 0.61
+    assert 0.5 < auc(at["size"], at["fast"]) < 0.58
+    assert auc(at["step"] / at["lag"], at["fast"]) > 0.999
+    before = course["fast"].gather(1, last[:, None] - 1)[:, 0]
+    assert auc(before, at["fast"]) == pytest.approx(growth.STAYS, abs=0.02)
+
+
+def test_doubling_times_lie_on_their_side_of_400_days():
     course = growth.courses(4000, 6, torch.Generator().manual_seed(0))
-    step, lag = course["volume"].log2().diff(dim=1), course["days"].diff(dim=1)
+    volume, lag = course["volume"], course["days"].diff(dim=1)
     fast = course["fast"][:, 1:] == 1
-    assert step[fast].mean() == pytest.approx(float(step[~fast].mean()), rel=0.02)
-    volume = course["volume"]
     time = growth.doubling_time(volume[:, :-1], volume[:, 1:], lag)
     assert (time[fast] < 400).all() and (time[~fast] > 400).all()
     assert lag.std() > 100  # irregular
-    last = torch.arange(4000) % 3 + 3
-    ended = growth.courses(4000, 6, torch.Generator().manual_seed(0), None, last)["fast"]
-    assert ended.gather(1, last[:, None])[:, 0].mean() == 0.5 and (ended[:, 0] == -1).all()
+    assert volume.max() <= 2 ** (growth.MOST_DOUBLINGS + 1e-3)
     same = (course["fast"][:, 2:] == course["fast"][:, 1:-1]).float().mean()
-    assert same == pytest.approx(0.8, abs=0.02)
+    assert same == pytest.approx(growth.STAYS, abs=0.02)
+
+
+def test_in_regular_courses_sizes_tell_all_and_lags_nothing():
     regular = growth.courses(400, 6, torch.Generator().manual_seed(0), 180.0)
     assert torch.allclose(regular["days"].diff(dim=1), torch.tensor(180.0))
     step, fast = regular["volume"].log2().diff(dim=1), regular["fast"][:, 1:] == 1
@@ -438,11 +465,47 @@ def test_visits_are_in_order_and_padding_is_marked(series):
         )
 
 
-def test_the_rule_measures_growth(splits):
-    found = task.make("series/irregular", "smoke", 3)
-    rule = GrowthRule()
-    scores = task.score(rule.predict(found.train.tensors), found.train.tensors)
-    assert scores["auc"].mean() > 70
+@pytest.fixture(scope="module")
+def training_series():
+    """Of profile class: 480 series of training patients."""
+    return task.make("series/irregular", "class", 0).train
+
+
+def series_auc(method, batch):
+    return float(task.score(method.predict(batch), batch)["auc"].mean())
+
+
+def test_the_rule_measures_growth_and_no_rule_without_images_comes_near(training_series):
+    batch, rule = training_series.tensors, GrowthRule()
+    rule.set({"threshold": -700.0, "blur": 0.0})
+    measured = series_auc(rule, batch)
+    assert measured > 85
+    rolled = batch | {"series": batch["series"].roll(1, 0)}  # another series' images
+    assert series_auc(rule, rolled) < 75
+    rule.dates = False
+    assert series_auc(rule, batch) < 65
+    for blind, most in ((LagAlone(), 75), (PreviousLabel(), 75), (LagAlone(label=True), 84)):
+        blind.prepare(training_series)
+        assert 60 < series_auc(blind, batch) < min(most, measured - 4)
+
+
+def test_lag_alone_and_previous_label_see_no_image_and_no_label_of_the_visit(training_series):
+    batch = training_series.batch(slice(0, 8))
+    own = batch["growth"].clone()
+    last = (batch["visits"] - 1)[:, None]
+    own.scatter_(1, last, 1 - own.gather(1, last))
+    other = batch | {"series": torch.zeros_like(batch["series"]), "growth": own}
+    later = batch | {"days": 3 * batch["days"]}
+    for blind, dated in (
+        (LagAlone(), True),
+        (LagAlone(label=True), True),
+        (PreviousLabel(), False),
+    ):
+        blind.prepare(training_series)
+        fast = [blind.predict(each)["fast"].gather(1, last) for each in (batch, other, later)]
+        assert torch.equal(fast[0], fast[1])
+        assert torch.equal(fast[0], fast[2]) != dated
+    assert blind.stays == pytest.approx(growth.STAYS, abs=0.04)
 
 
 def test_series_are_asked_for_auc_and_slices_for_froc():

@@ -12,9 +12,15 @@ import torch
 from torch import Tensor
 
 SUSPICIOUS_DAYS = 400.0
-FAST_DAYS, SLOW_DAYS = (150.0, 350.0), (450.0, 1050.0)
-DOUBLINGS = (0.3, 1.2)
-"""Of the volume from one visit to the next, the same for fast and for slow growth."""
+FAST_DAYS, SLOW_DAYS = (180.0, 350.0), (450.0, 850.0)
+DOUBLINGS = (0.2, 3.0)
+"""Of the volume from one visit to the next, at a doubling time of 400 days."""
+LEAN = 0.33
+"""How far fast growth shows in sizes and not in lags: 0 in lags alone, 1 in sizes alone."""
+STAYS = 0.7
+"""Probability that growth stays as it was in the interval before."""
+MOST_DOUBLINGS = 5.5
+"""In a whole course of irregular visits: from 8 mm to 29 mm, which the images can still show."""
 
 
 def doubling_time(before: Tensor, after: Tensor, lag_days: Tensor) -> Tensor:
@@ -38,11 +44,12 @@ def courses(
 ) -> dict[str, Tensor]:
     """Courses of growth that change between fast and slow, with the days of the visits.
 
-    Between two visits a nodule grows fast or slowly, and with probability 0.8 as in the interval
-    before. In irregular courses the growth in size is drawn alike for both kinds, and the lag
-    follows from it: sizes tell nothing, only sizes together with dates do. With `regular_days`
-    every lag is the same, and sizes alone tell. With `last` (count,), the number of each course's
-    last visit, every second course ends in fast growth.
+    Between two visits a nodule grows fast or slowly, and with probability `STAYS` as in the
+    interval before. In irregular courses the growth in size is drawn first, wide, and a little
+    larger where growth is fast; the lag follows from it. So neither size nor lag alone tells much,
+    only size over lag does. With `regular_days` every lag is the same, and sizes alone tell. With
+    `last` (count,), the number of each course's last visit, every second course ends in fast
+    growth.
 
     Returns
         fast      (count, visits), 1 or 0 for the interval that ends at the visit; -1 at the first
@@ -53,18 +60,28 @@ def courses(
     fast = torch.full((count, visits), -1.0)
     fast[:, 1] = (drawn[0, :, 1] < 0.5).float()
     for visit in range(2, visits):
-        same = drawn[0, :, visit] < 0.8
+        same = drawn[0, :, visit] < STAYS
         fast[:, visit] = torch.where(same, fast[:, visit - 1], 1 - fast[:, visit - 1])
     if last is not None:  # fast and slow are drawn alike, so all of a course may be turned round
         wrong = fast.gather(1, last[:, None]) != (torch.arange(count) % 2)[:, None]
         fast = torch.where(wrong & (fast >= 0), 1 - fast, fast)
-    low, high = (
+    lowest, highest = (
         torch.where(fast > 0, quick, slow) for quick, slow in zip(FAST_DAYS, SLOW_DAYS, strict=True)
     )
-    time = low + (high - low) * drawn[1]
-    doublings = DOUBLINGS[0] + (DOUBLINGS[1] - DOUBLINGS[0]) * drawn[2]
+    time = _between(lowest, highest, drawn[1])
+    doublings = _between(*torch.tensor(DOUBLINGS), drawn[2]) * (SUSPICIOUS_DAYS / time) ** LEAN
     if regular_days is not None:
         doublings = regular_days / time
-    lag = doublings * time
-    lag[:, 0] = doublings[:, 0] = 0
-    return {"fast": fast, "days": lag.cumsum(1), "volume": 2 ** doublings.cumsum(1)}
+    doublings[:, 0] = 0
+    if regular_days is None:
+        doublings = doublings * (MOST_DOUBLINGS / doublings.sum(1, keepdim=True)).clamp_max(1)
+    return {
+        "fast": fast,
+        "days": (doublings * time).cumsum(1),
+        "volume": 2 ** doublings.cumsum(1),
+    }
+
+
+def _between(lowest: Tensor, highest: Tensor, share: Tensor) -> Tensor:
+    """Evenly spread in the logarithm: `share` (0 to 1) of the way from lowest to highest."""
+    return lowest * (highest / lowest) ** share

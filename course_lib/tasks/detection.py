@@ -2,8 +2,8 @@
 
 Two questions. **nodules**: where in this slice is a nodule? Slices are pieces of real CT, 128 mm
 wide, with nodules of up to three put in: outlines drawn by radiologists, density by their ratings.
-**series**: a nodule was seen at three to six visits; does it grow fast? Sizes are drawn alike for
-both answers, so the dates decide (in `series/regular`, where all lags are equal, the sizes do).
+**series**: a nodule was seen at three to six visits; does it grow fast? Neither sizes nor dates
+alone tell much; size over lag does (in `series/regular`, where all lags are equal, sizes do).
 
 What is measured: the lungs and the outlines. What is simulated: the nodules' CT numbers, where they
 lie, and in series the growth and the dates.

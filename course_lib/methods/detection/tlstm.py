@@ -18,6 +18,10 @@ growth before each visit, (N, T). Here the answer lies in the *change* of size, 
 product of features and state that could take it: the features of the visit before join x.
 Shrunk: a CNN of four layers instead of a deep one, one label instead of the report's.
 
+480 series are few: without a remedy, tLSTM and `lstm` know them by heart. Dropout 0.3, decay 0.01,
+series mirrored at random: the best of 8 settings (dropout, mirroring, width, mean over the image,
+log δ) by the mean AUC of the two networks on 384 validation series, the same steps for both.
+
 Santeramo, Withey & Montana 2018, DLMIA, doi 10.48550/arXiv.1807.06144.
 """
 
@@ -31,7 +35,7 @@ from course_lib.cases import Batch
 from course_lib.methods.base import Method
 from course_lib.parts.pyramid import block, normalised
 
-YEAR = 365.0
+YEAR, WEIGHT_DECAY = 365.0, 0.01
 
 
 class Cell(nn.Module):
@@ -58,7 +62,8 @@ class Cell(nn.Module):
 
 
 class TLSTM(Method):
-    """`time`: gates, cell or none; `memory`: False forgets all but the visit itself."""
+    """`time`: gates, cell or none; `memory`: False forgets all but the visit itself; `dropout`:
+    of the CNN's last map and before the last layer."""
 
     learning_rate = 2e-3
 
@@ -69,6 +74,7 @@ class TLSTM(Method):
         shuffle_lags: bool = False,
         features: int = 16,
         hidden: int = 32,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.memory, self.shuffle_lags, self.hidden = memory, shuffle_lags, hidden
@@ -77,12 +83,16 @@ class TLSTM(Method):
             block(16, 32, 2),
             block(32, 32),
             nn.Flatten(),
+            nn.Dropout(dropout),
             nn.Linear(32 * 64, features),
         )
         inputs = 2 * features if memory else features
         self.cell = Cell(inputs, hidden, time)
         self.head = nn.Sequential(
-            nn.Linear(hidden + inputs, 32), nn.ReLU(inplace=True), nn.Linear(32, 1)
+            nn.Linear(hidden + inputs, 32),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(32, 1),
         )
 
     def forward(self, batch: Batch) -> Tensor:
@@ -109,13 +119,26 @@ class TLSTM(Method):
         return torch.stack(logits, 1)
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """Binary cross-entropy of every visit whose label is known."""
+        """Binary cross-entropy of every visit whose label is known; series mirrored at random."""
         known = batch["growth"] >= 0
+        batch = batch | {"series": _mirrored(batch["series"])}
         yield (
             "network",
             F.binary_cross_entropy_with_logits(self(batch)[known], batch["growth"][known]),
         )
 
+    def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Adam with decay of the weights."""
+        return torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=WEIGHT_DECAY)
+
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """The probability of fast growth before each visit."""
         return {"fast": self(batch).sigmoid()}
+
+
+def _mirrored(series: Tensor) -> Tensor:
+    """Half of the series upside down, half left to right; all visits of one alike."""
+    for axis in (-1, -2):
+        chosen = (torch.rand(len(series)) < 0.5).to(series.device)
+        series = torch.where(chosen[:, None, None, None, None], series.flip(axis), series)
+    return series
