@@ -7,6 +7,7 @@ from torch import nn
 
 from course_lib import catalogue
 from course_lib.cases import Cases
+from course_lib.fit import fit
 from course_lib.losses import segmentation as losses
 from course_lib.methods.segmentation.bdc_lstm import KUNetBDCLSTM
 from course_lib.methods.segmentation.combo_loss import ComboLoss
@@ -365,8 +366,9 @@ def test_segan_compares_every_level_and_its_players_want_the_opposite(piece):
     (_, critic), (_, segmentor) = method.losses(piece)
     assert critic.item() == pytest.approx(-segmentor.item(), rel=1e-4)
     pairs = noise(2, 5, 32, 32), noise(2, 5, 32, 32, seed=1)
-    maps = [method.network["critic"](x) for x in pairs]
-    assert len(maps[0]) >= 3
+    levels = method.network["critic"](torch.cat(pairs))
+    assert len(levels) >= 3
+    maps = list(zip(*(level.chunk(2) for level in levels), strict=True))
     by_hand = sum((a - b).abs().mean() for a, b in zip(*maps, strict=True)) / len(maps[0])
     assert method.distance(*pairs).item() == pytest.approx(by_hand.item(), rel=1e-4)
     last = SegAN(levels="last")
@@ -390,11 +392,46 @@ def test_segan_has_no_pixel_loss(piece):
 
 def test_segan_clips_its_critic():
     method = SegAN(bound=0.01)
-    method.after_step("segmentor")
     weights = list(method.network["critic"].parameters())
-    assert max(float(w.detach().abs().max()) for w in weights) > 0.01
+    assert max(float(w.detach().abs().max()) for w in weights) <= 0.0100001
+    with torch.no_grad():
+        weights[0].fill_(1.0)
+    method.after_step("segmentor")
+    assert weights[0].max() == 1
     method.after_step("critic")
     assert max(float(w.detach().abs().max()) for w in weights) <= 0.0100001
+
+
+@pytest.mark.parametrize(
+    ("rate", "least", "most"), [(0.0, 0.0, 0.0), (3e-5, 3e-5, 2e-4), (1e-3, 1e-3, 6e-3)]
+)
+def test_segan_critic_learns_unless_its_rate_is_zero(cases, rate, least, most):
+    """At rate 0 the critic stays what it was; else it moves by a part of its bound of 0.05."""
+    method = SegAN(critic_rate=rate)
+    before = {name: value.clone() for name, value in method.network.state_dict().items()}
+    fit(method, catalogue.task("segmentation"), cases, profile="smoke", seed=0, progress=False)
+    moved = {"critic": [], "segmentor": []}
+    for name, value in method.network.state_dict().items():
+        if value.is_floating_point():
+            moved[name.split(".")[0]].append((value - before[name]).abs().flatten())
+    assert least <= float(torch.cat(moved["critic"]).mean()) <= most
+    assert float(torch.cat(moved["segmentor"]).mean()) > 1e-3
+
+
+def test_segan_levels_have_the_same_say(piece):
+    """Made ten times as large, a level's weights do not change what the critic sees."""
+    method, masked = SegAN(), noise(4, 5, 32, 32)
+    before = method.network["critic"](masked)
+    with torch.no_grad():
+        method.network["critic"].levels[2][0].weight.mul_(10)
+    for a, b in zip(before, method.network["critic"](masked), strict=True):
+        assert torch.allclose(a, b, atol=1e-2)
+
+
+def test_segan_refuses_options_it_does_not_have():
+    for options in ({"levels": "first"}, {"bound": 0.0}, {"critic_rate": -1e-4}):
+        with pytest.raises(TypeError):
+            SegAN(**options)
 
 
 def test_combo_is_the_u_net_with_another_loss(piece):

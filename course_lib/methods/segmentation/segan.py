@@ -7,13 +7,21 @@ one, once by the true one. Its feature maps of all levels are compared, pixel fo
 
 The critic maximises L, the segmentor S minimises it. S has no pixel loss: every gradient comes
 through the critic, and a comparison of maps says far more than one number real/fake. The critic's
-weights are clipped, or it could grow L without end. Image (N, 1, D, H, W), each slice by itself;
-S(x) are probabilities (N, K, H, W) of the K structures, and each masks a copy of the image.
+weights are clipped, and each level is batch-normalised, both masked images together; otherwise the
+critic makes its deepest maps huge. Image (N, 1, D, H, W), each slice by itself; S(x) are
+probabilities (N, K, H, W) of the K structures, and each masks a copy of the image.
 
 Options, the paper's ablations: `levels="last"` compares the deepest level only; `levels="scalar"`
-is an ordinary discriminator with one score for a masked image. Shrunk: the segmentor is a U-Net of
-12 to 96 maps, the critic has four levels of 16 to 64. Windowed intensities are mapped to ½ … 1½
-before they are masked, so that dark structures do not vanish in the product.
+is an ordinary discriminator with one score for a masked image. `critic_rate=0` is the control: a
+critic of random features that never learns. Shrunk: the segmentor is a U-Net of 12 to 96 maps, the
+critic has four levels of 16 to 64. Windowed intensities are mapped to ½ … 1½ before they are
+masked, so that dark structures do not vanish in the product.
+
+In 280 steps learning does not help here. Dice on the two validation cases (brain_tissue, class),
+seeds 0 and 1: 0.590 and 0.590 with the critic learning at 3e-5, 0.595 and 0.601 with it frozen. A
+faster critic is worse: 0.405 at 1e-4, 0.281 at 1e-3 (seed 0). Without normalisation: 0.447 frozen,
+0.155 at 3e-4, 0.186 at 1e-3. The defaults are the best learning setting of ten tried settings,
+three of them frozen; the gain over the first version is the normalisation's, not the adversary's.
 
 Xue, Xu, Zhang, Long & Huang 2018, Neuroinformatics 16:383-392, doi 10.1007/s12021-018-9377-x.
 """
@@ -21,6 +29,7 @@ Xue, Xu, Zhang, Long & Huang 2018, Neuroinformatics 16:383-392, doi 10.1007/s120
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -33,12 +42,19 @@ from course_lib.parts.u_net import UNetwork
 
 
 class Critic(nn.Module):
-    """Masked images (N, K, H, W) → maps of every level, each half as fine as the one before."""
+    """Masked images (N, K, H, W) → maps of every level, each half as fine as the one before.
+
+    Every level is normalised over the batch, so that none outweighs the others in the mean.
+    """
 
     def __init__(self, structures: int, widths: tuple[int, ...] = (16, 32, 64, 64)) -> None:
         super().__init__()
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
+            nn.Sequential(
+                nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after, affine=False, track_running_stats=False),
+                nn.LeakyReLU(0.2),
+            )
             for before, after in pairwise((structures, *widths))
         )
 
@@ -51,38 +67,47 @@ class Critic(nn.Module):
         return maps
 
 
+def clipped(network: nn.Module, bound: float) -> nn.Module:
+    """The network itself, no weight of it beyond ±bound."""
+    for weight in network.parameters():
+        weight.data.clamp_(-bound, bound)
+    return network
+
+
 class SegAN(Segmenter):
     """Segmentor and critic."""
 
-    learning_rate, critic_rate = 4e-3, 3e-5  # a critic that runs ahead teaches nothing
+    learning_rate = 4e-3  # chosen on validation, against 1e-2
 
-    def __init__(self, levels: str = "all", bound: float = 0.05) -> None:
+    def __init__(self, levels: str = "all", bound: float = 0.05, critic_rate: float = 3e-5) -> None:
         if levels not in ("all", "last", "scalar"):
             raise TypeError(f"levels is 'all', 'last' or 'scalar', not {levels!r}")
-        self.levels, self.bound = levels, bound
+        if bound <= 0 or critic_rate < 0:
+            raise TypeError(f"bound is above 0, critic_rate not below: {bound}, {critic_rate}")
+        self.levels, self.bound, self.critic_rate = levels, bound, critic_rate
         super().__init__()
 
     def build(self, classes: int) -> nn.Module:
-        """The segmentor and its critic."""
+        """The segmentor and its critic, clipped from the start."""
         segmentor = SliceBySlice(UNetwork(1, classes, (12, 24, 48, 96)))
-        return nn.ModuleDict({"segmentor": segmentor, "critic": Critic(classes - 1)})
+        return nn.ModuleDict(
+            {"segmentor": segmentor, "critic": clipped(Critic(classes - 1), self.bound)}
+        )
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Two players."""
         return {name: part.parameters() for name, part in self.network.items()}
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]):
-        """Adam for the segmentor, and for the critic at a rate of its own."""
-        optimiser = super().optimiser(player, parameters)
+        """Adam for the segmentor, and for the critic at a rate and with a memory of its own."""
         if player == "critic":
-            optimiser.param_groups[0]["lr"] = self.critic_rate
-        return optimiser
+            return torch.optim.Adam(parameters, lr=self.critic_rate, betas=(0.5, 0.999))
+        return super().optimiser(player, parameters)
 
     def after_step(self, player: str) -> None:
         """Clips the critic's weights to ±bound."""
         if player == "critic":
-            for weight in self.network["critic"].parameters():
-                weight.data.clamp_(-self.bound, self.bound)
+            clipped(self.network["critic"], self.bound)
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores (N, C, D, H, W)."""
@@ -94,7 +119,8 @@ class SegAN(Segmenter):
 
     def distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """What the critic maximises and the segmentor minimises."""
-        pairs = list(zip(self.network["critic"](ours), self.network["critic"](theirs), strict=True))
+        maps = self.network["critic"](torch.cat((ours, theirs)))  # normalised together
+        pairs = [level.chunk(2) for level in maps]
         if self.levels == "scalar":
             return pairs[-1][1].mean() - pairs[-1][0].mean()
         chosen = pairs if self.levels == "all" else pairs[-1:]
