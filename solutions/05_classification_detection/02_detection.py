@@ -318,11 +318,11 @@ series = "series/irregular"
 board = {}
 
 
-def on_series(label, name, **choice):
+def on_series(row, name, **choice):
     """A method on series of visits, as a job of the benchmark; keeps its AUC."""
     found = run_here(task, name, series, profile, seed, choice, store=store)
-    board[label] = show.mean_scores(found)["auc"]
-    print(f"{label}: AUC {board[label]:.1f} %")
+    board[row] = show.mean_scores(found)["auc"]
+    print(f"{row}: AUC {board[row]:.1f} %")
     return found
 
 
