@@ -13,7 +13,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
 	2>/dev/null && echo $$p && break; done)
 
-export GOMP_SPINCOUNT ?= 0
+# Idle threads sleep soon, as in course_lib/__init__.py, also where torch is imported first.
+export GOMP_SPINCOUNT ?= 2000
 
 .PHONY: help report test lint lab data notebooks browser clean
 

@@ -64,7 +64,8 @@ def test_all_code_parses(lesson):
     for path in (lesson.student, lesson.complete):
         for cell in json.loads(path.read_text("utf-8"))["cells"]:
             if cell["cell_type"] == "code":
-                ast.parse("".join(cell["source"]))
+                text = "".join(cell["source"])
+                assert ast.parse(text, f"{path.name}: {text[:40]}")
 
 
 @EACH

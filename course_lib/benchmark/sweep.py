@@ -194,12 +194,11 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 
 def _share_cores(threads: int) -> None:
-    """Tells a worker's kernels how many cores are theirs, unless the user has said so, and not to
-    spin while they wait. Ctrl-C is for the process that leads."""
+    """Tells a worker's kernels how many cores are theirs, unless the user has said so. Ctrl-C is
+    for the process that leads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ["MKL_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
