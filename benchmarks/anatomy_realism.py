@@ -13,7 +13,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.stats import wasserstein_distance
 
-from course_lib.data import anatomy, lesions, lidc, volumes
+from course_lib.data import anatomy, lesions
+from course_lib.data.sets import brain_mni, chest_ct, lidc
 
 OUTER = ("background", "skin", "fat", "muscle", "compact_bone", "marrow")
 
@@ -41,7 +42,7 @@ def show(name: str, values: np.ndarray, digits: int, percent=(5, 25, 50, 75, 95)
 
 def brain() -> None:
     """T1 inside the brain, white matter = 1, at 1.75 mm."""
-    mni, pixel = volumes.brain_mni(), 1.75
+    mni, pixel = brain_mni.load(), 1.75
     number = anatomy.labels("brain")
     outer = [number[name] for name in OUTER]
     values: dict[str, list] = {"real": [], "rendered": []}
@@ -66,7 +67,7 @@ def brain() -> None:
 
 def chest() -> None:
     """CT at 1.4 mm: intensities, edges, and noise in the liver."""
-    scan, number = volumes.chest_ct(), anatomy.labels("chest")
+    scan, number = chest_ct.load(), anatomy.labels("chest")
     cases = anatomy.population(24, contrasts=("ct",), region="chest", size=256, seed=2)
     real = [scan.image[k].reshape(256, 2, 256, 2).mean((1, 3)) for k in range(16, 108, 4)]
     livers = [scan.labels["organs"][k, ::2, ::2] == 5 for k in range(16, 108, 4)]
@@ -122,7 +123,7 @@ def pictures(folder: Path) -> None:
             rows.append([(f"{c}: {place}", images[c], windows[c]) for c in contrasts])
     sheet(rows, folder / "anatomy.png", 1.9, 64)
 
-    mni = volumes.brain_mni()
+    mni = brain_mni.load()
     k = round(10 - mni.origin_mm[0])
     pair = [("REAL, MNI average T1", mni.image[k] / 230, (0, 1.05))]
     number = anatomy.labels("brain")
@@ -134,7 +135,7 @@ def pictures(folder: Path) -> None:
         inside = ~np.isin(label, [number[name] for name in OUTER])
         white = np.percentile(image[label == number["white_matter"]], 80)
         pair.append((f"rendered, {cases.group[i]}", image * inside / white, (0, 1.05)))
-    scan = volumes.chest_ct()
+    scan = chest_ct.load()
     other = [("REAL, chest_ct", scan.image[55], (-1000, 400))]
     cases = anatomy.population(3, size=256, contrasts=("ct",), seed=1, region="chest")
     other += [

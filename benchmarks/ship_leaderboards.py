@@ -23,7 +23,7 @@ def ship(store: Store, task: str) -> str:
         raise SystemExit(f"{task}: failed jobs of {', '.join(failed)}; run `course bench` again.")
     if not records:
         return f"{task}: no records"
-    listed = list(catalogue.task(task).sources)
+    listed = list(catalogue.datasets(task))
     records.sort(key=lambda r: listed.index(r["job"]["dataset"]))
     seeds = len({r["job"]["seed"] for r in records})
     title = f"Benchmark, {seeds} seeds" if seeds > 1 else "Benchmark, one seed"
@@ -42,5 +42,5 @@ if __name__ == "__main__":
     parser.add_argument("store", help="folder of records")
     parser.add_argument("task", nargs="*", help="only these tasks")
     given = parser.parse_args()
-    for name in given.task or catalogue.TASKS:
+    for name in given.task or catalogue.SECTIONS:
         print(ship(Store(given.store), name))

@@ -4,13 +4,72 @@
 slices of tensors that already lie on the device and splits can be made by subject.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from course_lib.errors import CourseError
+
 Batch = dict[str, Tensor]
+PATH, UNVERIFIED = "path:", "unverified:"
+
+
+def is_own(dataset: str) -> bool:
+    """Whether a data set's name is a path of the user's."""
+    return dataset.startswith((PATH, UNVERIFIED))
+
+
+class MissingFactError(CourseError, AttributeError):
+    """A data set does not have the fact that was asked for."""
+
+
+class Facts(Mapping[str, Any]):
+    """What is fixed for a data set: dims, channels, classes, range, window, camera …
+
+    A fact is read as an attribute or by its name. Values are plain (numbers, words, tuples,
+    dataclasses of them), so that facts can be compared.
+
+    Raises CourseError for a fact that the data set does not have.
+
+    >>> facts = Facts(dims=2, classes=("benign", "malignant"))
+    >>> facts.dims, len(facts["classes"]), "camera" in facts
+    (2, 2, False)
+    """
+
+    def __init__(self, **values: Any) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._values:
+            raise MissingFactError(
+                f"The data set has no fact {name!r}; it has: {', '.join(self._values) or 'none'}. "
+                "The method is made for another question."
+            )
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __or__(self, others: Mapping[str, Any]) -> "Facts":
+        return Facts(**(self._values | dict(others)))
+
+    def __repr__(self) -> str:
+        return f"Facts({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
 
 
 @dataclass(frozen=True)
@@ -24,6 +83,7 @@ class Cases:
         group: N words that say which part of a report a case belongs to.
         spacing_mm: (N, d) pixel or voxel size in the order of the spatial axes.
         provenance: name → `measured`, `simulated`, or a phrase that says both.
+        facts: what is the same for all cases of the data set.
 
     Raises ValueError when the lengths differ or a case name occurs twice.
     """
@@ -34,6 +94,7 @@ class Cases:
     group: Sequence[str]
     spacing_mm: Tensor
     provenance: dict[str, str] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:
         lengths = {key: len(value) for key, value in self.tensors.items()}
@@ -76,8 +137,13 @@ class Cases:
 
 
 def join(parts: Sequence[Cases]) -> Cases:
-    """One Cases from several that hold the same tensors."""
+    """One Cases from several that hold the same tensors.
+
+    Raises ValueError when they are not of one data set: when their facts differ.
+    """
     first = parts[0]
+    if others := [part.facts for part in parts if part.facts != first.facts]:
+        raise ValueError(f"These cases are of several data sets: {first.facts} and {others[0]}.")
     return Cases(
         tensors={key: torch.cat([part[key] for part in parts]) for key in first.tensors},
         case=[name for part in parts for name in part.case],
@@ -85,6 +151,7 @@ def join(parts: Sequence[Cases]) -> Cases:
         group=[name for part in parts for name in part.group],
         spacing_mm=torch.cat([part.spacing_mm for part in parts]),
         provenance=first.provenance,
+        facts=first.facts,
     )
 
 
@@ -111,4 +178,36 @@ def random_patches(
             0, 3, 1, 2
         )
         for name in names
+    }
+
+
+def subject_split(subjects: Sequence[str]) -> dict[str, str]:
+    """Subject → 'train', 'validation' or 'test': about 60, 20 and 20 %, at least one of each.
+
+    Decided by a hash of the names, not by the seed and not by the order, so that the same subjects
+    are tested on in every run.
+
+    Raises CourseError for fewer than three subjects.
+
+    >>> sorted(subject_split(["a", "b", "c"]).values())
+    ['test', 'train', 'validation']
+    """
+    names = sorted(set(subjects), key=lambda name: hashlib.sha256(name.encode()).digest())
+    if len(names) < 3:
+        raise CourseError(
+            f"{len(names)} subjects cannot be split into training, validation and test; at least "
+            "3 are needed."
+        )
+    share = max(1, round(len(names) / 5))
+    words = ["test"] * share + ["validation"] * share
+    words += ["train"] * (len(names) - len(words))
+    return dict(zip(names, words, strict=True))
+
+
+def parts(subjects: Sequence[str]) -> dict[str, list[int]]:
+    """Part → the positions in `subjects` that belong to it, by `subject_split`."""
+    split = subject_split(subjects)
+    return {
+        part: [i for i, subject in enumerate(subjects) if split[subject] == part]
+        for part in ("train", "validation", "test")
     }

@@ -1,25 +1,27 @@
-"""The one training loop, for every method of every task.
+"""The one training loop, for every method of every question.
 
 Each player of a method (network, generator, critic …) has its own optimiser, stepped when its loss
 is yielded: supervised, adversarial, cycle and self-supervised methods are then the same loop. A
-method that does not learn has its settings chosen on the validation cases instead.
+training runs through the method's stages, in each of which some players learn and all else is
+frozen. A method that does not learn has its settings chosen on the validation cases instead.
 """
 
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib import device as devices
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
-from course_lib.methods.base import Classical, Method
-from course_lib.tasks.base import Plan, Splits, Task
+from course_lib.methods.base import Classical, Method, Stage
+from course_lib.tasks.base import Plan, Question, Splits
 
 
 @dataclass
@@ -35,7 +37,10 @@ class History:
 
 
 def predict(method: Method | Classical, cases: Cases, batch: int = 4) -> Any:
-    """The method's answers for all cases, in batches of whole cases, without gradients."""
+    """The method's answers for all cases, in batches of whole cases, without gradients. A method
+    that was never trained is made fresh for the cases' data set first."""
+    if not hasattr(method, "facts"):
+        method.fresh(cases.facts, cases.device)
     if isinstance(method, Method):
         method.eval()
     with torch.no_grad(), devices.memory_advice():
@@ -48,15 +53,15 @@ def predict(method: Method | Classical, cases: Cases, batch: int = 4) -> Any:
     return torch.cat(parts)
 
 
-def evaluate(method: Method | Classical, task: Task, cases: Cases) -> dict[str, float]:
+def evaluate(method: Method | Classical, question: Question, cases: Cases) -> dict[str, float]:
     """The mean of each score over the cases; undefined (nan) scores are left out."""
-    scores = task.score(predict(method, cases), cases.tensors)
+    scores = question.score(predict(method, cases), cases.tensors, cases.facts)
     return {name: float(torch.nanmean(values.double())) for name, values in scores.items()}
 
 
 def fit(
     method: Method | Classical,
-    task: Task,
+    question: Question,
     splits: Splits,
     *,
     profile: str,
@@ -65,30 +70,36 @@ def fit(
     progress: bool = True,
     after_evaluation: Callable[[dict[str, Any]], None] | None = None,
 ) -> History:
-    """Trains `method` in place, or chooses its settings, and tells how it went.
+    """Trains `method` from new on, in place, or chooses its settings; tells how it went.
 
     Arguments:
-        plan: steps, batch and evaluations; by default the task's for `profile`.
-        seed: decides batches and everything random in the losses.
+        plan: steps, batch and evaluations; by default the question's for `profile`.
+        seed: decides first weights, batches and everything random in the losses.
         after_evaluation: called with each new row of the curve.
 
     Raises CourseError when a loss stops being a number, or memory runs out.
     """
-    if isinstance(method, Classical):
-        with devices.seeded(seed):
-            return _choose(method, task, splits, progress)
-    plan = plan or task.plans[profile]
     with devices.seeded(seed), devices.memory_advice():
-        method.prepare(splits.train)
-        return _train(method, task, splits, profile, seed, plan, progress, after_evaluation)
+        method.fresh(splits.facts, splits.train.device)
+    with devices.seeded(seed), devices.memory_advice():
+        if isinstance(method, Classical):
+            return _choose(method, question, splits, progress)
+        plan = plan or question.plans[profile]
+        generator = torch.Generator().manual_seed(seed)
+
+        def sample(cases: Cases, count: int) -> Batch:
+            return question.sample(cases, profile, count, generator)
+
+        training = _Training(method, question, splits, plan, sample, after_evaluation)
+        return training.run(progress)
 
 
-def _choose(method: Classical, task: Task, splits: Splits, progress: bool) -> History:
+def _choose(method: Classical, question: Question, splits: Splits, progress: bool) -> History:
     """Takes the settings with the best headline score on validation."""
     from tqdm.auto import tqdm
 
     validation = splits.validation
-    headline, start = task.metrics[task.headline], time.perf_counter()
+    headline, start = question.metrics[question.headline], time.perf_counter()
     method.prepare(splits.train)
     best: float | None = None
     history = History(candidates=len(method.grid))
@@ -97,7 +108,7 @@ def _choose(method: Classical, task: Task, splits: Splits, progress: bool) -> Hi
     else:
         for settings in tqdm(method.grid, desc="settings", disable=not progress, leave=False):
             method.set(settings)
-            value = evaluate(method, task, validation)[task.headline]
+            value = evaluate(method, question, validation)[question.headline]
             if best is None or headline.improves(value, best):
                 best, history.chosen = value, dict(settings)
     method.set(history.chosen)
@@ -105,74 +116,148 @@ def _choose(method: Classical, task: Task, splits: Splits, progress: bool) -> Hi
     return history
 
 
-def _train(
-    method: Method,
-    task: Task,
-    splits: Splits,
-    profile: str,
-    seed: int,
-    plan: Plan,
-    progress: bool,
-    after_evaluation: Callable[[dict[str, Any]], None] | None,
-) -> History:
-    from tqdm.auto import tqdm
+@dataclass
+class Turn:
+    """Who learns in a stage: each player's parameters and optimiser."""
 
-    history = History()
-    generator = torch.Generator().manual_seed(seed)
-    drawable, pool = splits.train, None
-    every = max(1, plan.steps // (method.evaluations or plan.evaluations))
-    recent: dict[str, list[Tensor]] = defaultdict(list)
-    bar = tqdm(total=plan.steps, desc="training", unit="step", disable=not progress, leave=False)
-    with bar:
-        for stage, steps in _stage_steps(method, plan.steps):
-            method.stage = stage
-            players = {name: list(values) for name, values in method.players().items()}
-            optimisers = {name: method.optimiser(name, own) for name, own in players.items()}
-            for done in range(steps):
-                start = time.perf_counter()
-                method.train()
-                for optimiser in optimisers.values():
-                    _slow_down(optimiser, done, steps)
-                wanted = method.pool(history.steps / plan.steps)
-                if wanted != pool:  # a smaller or larger part of the training cases
-                    pool = wanted
-                    drawable = splits.train if pool is None else splits.train.subset(pool)
-                batch = task.sample(drawable, profile, plan.batch, generator)
-                for player, loss in step(method, batch, players, optimisers):
-                    recent[player].append(loss)
-                history.seconds += time.perf_counter() - start
-                history.steps += 1
-                bar.update()
-                if history.steps % every == 0 or history.steps == plan.steps:
-                    row = _evaluation(method, task, splits.validation, history, recent)
-                    history.curve.append(row)
-                    bar.set_postfix({task.headline: f"{row['validation'][task.headline]:.3g}"})
-                    if after_evaluation:
-                        after_evaluation(row)
-    method.eval()
-    return history
+    method: Method
+    players: dict[str, list[nn.Parameter]]
+    optimisers: dict[str, torch.optim.Optimizer]
+    frozen: list[nn.Module]
+
+    def train(self) -> None:
+        """Training mode, but for what is frozen: its statistics stand still too."""
+        self.method.train()
+        for module in self.frozen:
+            module.eval()
+
+    def step(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        """One step of every player; yields (player, detached loss) as they happen.
+
+        Gradients are taken for the yielded player's parameters only, so that a generator's loss
+        costs nothing for the critic it looks through.
+        """
+        for player, loss in self.method.losses(batch):
+            self.optimisers[player].zero_grad(set_to_none=True)
+            loss.backward(inputs=self.players[player])
+            self.optimisers[player].step()
+            self.method.after_step(player)
+            yield player, loss.detach()
 
 
-def step(
-    method: Method,
-    batch: Batch,
-    players: dict[str, list[torch.nn.Parameter]],
-    optimisers: dict[str, torch.optim.Optimizer],
-):
-    """One step of every player; yields (player, detached loss) as they happen.
+@contextmanager
+def entered(method: Method, stage: Stage, train: Cases) -> Iterator[Turn]:
+    """The method in one of its stages: the stage's players may learn, all else is frozen."""
+    method.stage, method.done = stage.name, 0.0
+    method.begin(stage.name, train)
+    able = [p for p in method.parameters() if p.requires_grad]
+    known = {name: [p for p in own if p.requires_grad] for name, own in method.players().items()}
+    players = {name: known[name] for name in stage.learns or known}
+    learning = {id(parameter) for own in players.values() for parameter in own}
+    for parameter in able:
+        parameter.requires_grad_(id(parameter) in learning)
+    optimisers = {name: method.optimiser(name, own) for name, own in players.items()}
+    try:
+        yield Turn(method, players, optimisers, list(_still(method)))
+    finally:
+        for parameter in able:
+            parameter.requires_grad_(True)
 
-    Gradients are taken for the yielded player's parameters only, so that a generator's loss costs
-    nothing for the critic it looks through.
-    """
-    for player, loss in method.losses(batch):
-        optimisers[player].zero_grad(set_to_none=True)
-        loss.backward(inputs=players[player])
-        optimisers[player].step()
-        method.after_step(player)
-        yield player, loss.detach()
+
+def _still(module: nn.Module) -> Iterator[nn.Module]:
+    """The largest parts of a module that have weights of which none learns."""
+    for child in module.children():
+        weights = list(child.parameters())
+        if weights and not any(weight.requires_grad for weight in weights):
+            yield child
+        elif weights:
+            yield from _still(child)
 
 
-def _stage_steps(method: Method, steps: int) -> list[tuple[str, int]]:
+@dataclass
+class _Training:
+    """One training of one method, as it proceeds."""
+
+    method: Method
+    question: Question
+    splits: Splits
+    plan: Plan
+    sample: Callable[[Cases, int], Batch]
+    after_evaluation: Callable[[dict[str, Any]], None] | None
+    history: History = field(default_factory=History)
+    recent: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
+    terms: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
+
+    def run(self, progress: bool) -> History:
+        from tqdm.auto import tqdm
+
+        method, plan, history = self.method, self.plan, self.history
+        every = max(1, plan.steps // (method.evaluations or plan.evaluations))
+        bar = tqdm(
+            total=plan.steps, desc="training", unit="step", disable=not progress, leave=False
+        )
+        with bar:
+            for stage, steps in _stage_steps(method, plan.steps):
+                with entered(method, stage, self.splits.train) as turn:
+                    for done in range(steps):
+                        method.done = done / steps
+                        self.step(turn, done, steps)
+                        bar.update()
+                        if history.steps % every == 0 or history.steps == plan.steps:
+                            score = self.evaluate()
+                            bar.set_postfix({self.question.headline: f"{score:.3g}"})
+                    method.done = 1.0
+        method.eval()
+        return history
+
+    def step(self, turn: Turn, done: int, steps: int) -> None:
+        """One step, `done` of the stage's `steps` being behind."""
+        start = time.perf_counter()
+        whole = self.method.schedule == "run"
+        behind = self.history.steps / self.plan.steps if whole else done / steps
+        turn.train()
+        for optimiser in turn.optimisers.values():
+            _slow_down(optimiser, behind)
+        batch = self.method.draw(self.splits.train, self.sample, self.plan.batch)
+        for player, loss in turn.step(batch):
+            self.recent[player].append(loss)
+        for name, value in self.method.told.items():
+            self.terms[name].append(value)
+        self.method.told = {}
+        self.history.seconds += time.perf_counter() - start
+        self.history.steps += 1
+
+    def evaluate(self) -> float:
+        """Adds a row to the learning curve; returns the headline score."""
+        losses, terms = _means(self.recent), _means(self.terms)
+        for player, value in losses.items():
+            if not math.isfinite(value):
+                raise CourseError(
+                    f"The loss of {player!r} is {value} at step {self.history.steps}: training "
+                    "diverged. Lower the method's learning rate "
+                    f"(it is {self.method.learning_rate:g})."
+                )
+        row = {
+            "step": self.history.steps,
+            "seconds": round(self.history.seconds, 3),
+            "losses": losses,
+            **({"terms": terms} if terms else {}),
+            "validation": evaluate(self.method, self.question, self.splits.validation),
+        }
+        self.history.curve.append(row)
+        if self.after_evaluation:
+            self.after_evaluation(row)
+        return row["validation"][self.question.headline]
+
+
+def _means(recent: dict[str, list[Tensor]]) -> dict[str, float]:
+    """The mean of each list of numbers; empties them all."""
+    means = {name: float(torch.stack(values).mean()) for name, values in recent.items()}
+    recent.clear()
+    return means
+
+
+def _stage_steps(method: Method, steps: int) -> list[tuple[Stage, int]]:
     """How many steps each stage gets, if any; they add up to `steps`."""
     total = sum(stage.share for stage in method.stages)
     ends, done = [], 0.0
@@ -180,32 +265,12 @@ def _stage_steps(method: Method, steps: int) -> list[tuple[str, int]]:
         done += stage.share
         ends.append(round(steps * done / total))
     counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return [(s.name, count) for s, count in zip(method.stages, counts, strict=True) if count]
+    return [(stage, count) for stage, count in zip(method.stages, counts, strict=True) if count]
 
 
-def _slow_down(optimiser: torch.optim.Optimizer, done: int, steps: int) -> None:
-    """Sets the rate of the step after `done` ones: from the learning rate down to a hundredth of
-    it, as half a cosine."""
-    factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done / steps))
+def _slow_down(optimiser: torch.optim.Optimizer, behind: float) -> None:
+    """Sets the rate once a share `behind` of the steps is done: from the learning rate down to a
+    hundredth of it, as half a cosine."""
+    factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * behind))
     for group in optimiser.param_groups:
         group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
-
-
-def _evaluation(
-    method: Method, task: Task, validation: Cases, history: History, recent: dict[str, list[Tensor]]
-) -> dict[str, Any]:
-    """One row of the learning curve; empties `recent`."""
-    losses = {player: float(torch.stack(values).mean()) for player, values in recent.items()}
-    recent.clear()
-    for player, value in losses.items():
-        if not math.isfinite(value):
-            raise CourseError(
-                f"The loss of {player!r} is {value} at step {history.steps}: training diverged. "
-                f"Lower the method's learning rate (it is {method.learning_rate:g})."
-            )
-    return {
-        "step": history.steps,
-        "seconds": round(history.seconds, 3),
-        "losses": losses,
-        "validation": evaluate(method, task, validation),
-    }

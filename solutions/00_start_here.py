@@ -21,7 +21,7 @@
 
 # %% tags=["lesson"]
 from course_lib import device
-from course_lib.data import volumes
+from course_lib.data.sets import chest_ct
 from course_lib.lesson import exercise, show
 from course_lib.lesson.widgets.slices import slice_explorer
 
@@ -56,7 +56,7 @@ show.licences()
 # centre and a width in HU. Choose *lung*, then *bone*. The patient is the same.
 
 # %% tags=["lesson"]
-chest = volumes.chest_ct()
+chest = chest_ct.load()
 slice_explorer(chest.image, chest.spacing_mm, f"Chest CT of {chest.subject}")
 
 # %% [markdown]

@@ -10,14 +10,14 @@ from course_lib.data.lesions import library
 from course_lib.data.own import Labelled
 from course_lib.errors import CourseError
 from course_lib.lesson.widgets.changes import SHOWN, changed
-from course_lib.losses.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.methods.augmentation.pca_residual import PCAResidual
 from course_lib.metrics.classification import auc
 from course_lib.metrics.generation import kernel_distance, kernel_distance_per_case
-from course_lib.parts import dcgan, downstream
+from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.parts.augment import NOTHING, Change
+from course_lib.parts.augmentation import dcgan, downstream
 from course_lib.parts.hounsfield import from_lung_range, lung_range
-from course_lib.tasks import augmentation as task
+from course_lib.tasks.augmentation import malignancy as task
 
 GANS = ("dcgan", "liver_dcgan", "anogan")
 

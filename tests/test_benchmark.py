@@ -48,7 +48,7 @@ def test_the_key_follows_everything_that_decides_the_result(monkeypatch):
     monkeypatch.setattr("course_lib.benchmark.job.code_hash", lambda names: asked.extend(names))
     assert MEDIAN.key() not in keys
     method = catalogue.entry("median").module
-    assert asked == ["course_lib.fit", "course_lib.tasks.denoising", method]
+    assert asked == ["course_lib.fit", "course_lib.tasks.denoising.low_dose", method]
 
 
 def test_code_hash_covers_what_a_method_imports_and_nothing_else(tmp_path, monkeypatch):

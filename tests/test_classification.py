@@ -22,13 +22,13 @@ from course_lib.methods.classification.majority import Majority
 from course_lib.methods.classification.radiomics_ml import RadiomicsML
 from course_lib.methods.classification.resnet_baseline import ResNetBaseline
 from course_lib.metrics import classification as metrics
-from course_lib.parts import backbone, radiomics
+from course_lib.parts.classification import backbone, radiomics
+from course_lib.parts.classification.learners import Learner, Remembered
 from course_lib.parts.efficientnet_lite import EfficientNetLite0
 from course_lib.parts.intensity import unit_range
-from course_lib.parts.learners import Learner, Remembered
 from course_lib.parts.resnet import BasicBlock, ResNet
-from course_lib.tasks import classification as task
 from course_lib.tasks.base import Plan, Splits
+from course_lib.tasks.classification import malignancy as task
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from course_lib.data import fetch, lidc, volumes
+from course_lib.data import fetch
+from course_lib.data.sets import chest_ct, lidc
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 
 
@@ -42,7 +44,7 @@ def test_one_patient_is_a_part_of_all(nodules):
 
 
 def test_outlines_lie_on_the_nodule_of_chest_ct():
-    chest = volumes.chest_ct()
+    chest = chest_ct.load()
     (nodule,) = lidc.nodules(chest.subject)
     assert len(nodule.annotations) == 4
     assert nodule.ratings["malignancy"] == 5
@@ -63,7 +65,7 @@ def test_outlines_lie_on_the_nodule_of_chest_ct():
 
 def test_mask_refuses_another_patient():
     (annotation, *_) = lidc.annotations("LIDC-IDRI-0078")
-    blank = volumes.Volume(np.zeros((2, 3, 4), np.float32), (1, 1, 1), "phantom", "HU", (0, 0, 0))
+    blank = Volume(np.zeros((2, 3, 4), np.float32), (1, 1, 1), "phantom", "HU", (0, 0, 0))
     with pytest.raises(CourseError, match="the volume of phantom"):
         lidc.mask(annotation, blank)
 
@@ -73,7 +75,7 @@ def test_mask_leaves_out_the_outline_and_holes():
     edge = lidc.Annotation(
         1, 1, "p", 0, {}, 1.0, 1.0, np.zeros((2, 3)), ((0.0, True, square), (1.0, True, square))
     )
-    blank = volumes.Volume(np.zeros((2, 8, 8), np.float32), (1, 1, 1), "p", "HU", (0, 0, 0))
+    blank = Volume(np.zeros((2, 8, 8), np.float32), (1, 1, 1), "p", "HU", (0, 0, 0))
     assert lidc.mask(edge, blank)[1, 1:6, 1:6].all()
     assert not lidc.mask(edge, blank)[:, [0, 0, 6, 6], [0, 6, 0, 6]].any()
     assert edge.diameter_mm == pytest.approx(6 * 2**0.5)

@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from course_lib.data import fetch, volumes
+from course_lib.data import fetch
+from course_lib.data.sets import (
+    brain_donors,
+    brain_mni,
+    chest_ct,
+    hippocampus,
+    lung_tumours,
+    nuclei,
+)
+from course_lib.data.volume import fill_polygon
+from course_lib.parts import pretrained
 
 
 @pytest.fixture(scope="module")
 def chest():
-    return volumes.chest_ct()
+    return chest_ct.load()
 
 
 def centre(labels: np.ndarray, number: int) -> np.ndarray:
@@ -25,7 +35,7 @@ def test_chest_ct(chest):
     assert (chest.image.min(), chest.image.max()) == (-1024, 3071)
     organs = chest.labels["organs"]
     assert len(np.unique(organs)) - 1 == 89
-    number = {name: k for k, name in volumes.organ_names().items()}
+    number = {name: k for k, name in chest_ct.organ_names().items()}
     lung = chest.image[organs == number["lung_upper_lobe_left"]].mean()
     assert lung < -700
     assert 0 < chest.image[organs == number["liver"]].mean() < 200
@@ -33,7 +43,7 @@ def test_chest_ct(chest):
 
 def test_chest_ct_lies_in_lps(chest):
     organs = chest.labels["organs"][:, ::4, ::4]
-    number = {name: k for k, name in volumes.organ_names().items()}
+    number = {name: k for k, name in chest_ct.organ_names().items()}
     heart, liver = centre(organs, number["heart"]), centre(organs, number["liver"])
     spine, trachea = centre(organs, number["vertebrae_T9"]), centre(organs, number["trachea"])
     left = centre(organs, number["lung_upper_lobe_left"])
@@ -45,7 +55,7 @@ def test_chest_ct_lies_in_lps(chest):
 
 
 def test_lung_tumours():
-    patients = volumes.lung_tumours()
+    patients = lung_tumours.load()
     assert [patient.subject for patient in patients] == [f"lung_tumours-{k}" for k in range(1, 5)]
     assert [patient.image.shape for patient in patients] == [
         (60, 201, 204),
@@ -68,7 +78,7 @@ def test_lung_tumours():
 
 
 def test_brain_mni():
-    brain = volumes.brain_mni()
+    brain = brain_mni.load()
     assert brain.image.shape == (189, 233, 197) and brain.spacing_mm == (1, 1, 1)
     assert brain.origin_mm == (-72, -98, -98)
     grey, white = brain.labels["gm"], brain.labels["wm"]
@@ -85,7 +95,7 @@ def test_brain_donors_lie_in_lps():
     with open(fetch.path("brain_donors", "atlas-desikankilliany.csv"), newline="") as file:
         rows = list(csv.DictReader(file))
     number = {(row["label"], row["hemisphere"]): int(row["id"]) for row in rows}
-    donors = volumes.brain_donors()
+    donors = brain_donors.load()
     assert len({donor.subject for donor in donors}) == 6
     for donor in donors:
         labels = donor.labels["desikan_killiany"]
@@ -98,7 +108,7 @@ def test_brain_donors_lie_in_lps():
 
 
 def test_nuclei():
-    image, instances = volumes.nuclei()
+    image, instances = nuclei.load()
     assert image.shape == instances.shape == (512, 512)
     assert len(np.unique(instances)) - 1 == 125
     assert image[instances > 0].mean() > 2 * image[instances == 0].mean()
@@ -107,7 +117,7 @@ def test_nuclei():
 def test_imagenet_weights_load_without_pickle():
     import torch
 
-    weights = torch.load(volumes.imagenet_weights(), weights_only=True)
+    weights = torch.load(pretrained.imagenet_weights(), weights_only=True)
     assert weights["_fc.weight"].shape == (1000, 1280)
 
 
@@ -124,7 +134,7 @@ def test_optional_hippocampus(tmp_path, monkeypatch):
             name = f"{contrast}_300umCoronalOblique_hemi-{side}.nii.gz"
             nibabel.save(nibabel.Nifti1Image(sign * stored, affine), folder / name)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    left, right = volumes.hippocampus_t1t2()
+    left, right = hippocampus.load()
     assert (left.subject, right.subject) == ("CITI168-L", "CITI168-R")
     assert np.array_equal(left.image, stored.transpose(2, 1, 0)[:, ::-1])
     assert np.array_equal(left.labels["t2w"], -left.image)
@@ -133,5 +143,5 @@ def test_optional_hippocampus(tmp_path, monkeypatch):
 
 def test_polygon_takes_the_pixels_whose_centres_lie_inside():
     corners = np.array([(0.5, 0.5), (0.5, 3.5), (2.5, 3.5), (2.5, 0.5)])
-    filled = volumes.fill_polygon((5, 5), corners)
+    filled = fill_polygon((5, 5), corners)
     assert filled.sum() == 6 and filled[1:3, 1:4].all()

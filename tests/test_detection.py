@@ -20,10 +20,10 @@ from course_lib.methods.detection.tlstm import TLSTM, Cell
 from course_lib.metrics import detection as metrics
 from course_lib.metrics.classification import auc_per_case
 from course_lib.metrics.detection import Boxes
-from course_lib.parts import boxes as parts
-from course_lib.parts.roi_align import roi_align
+from course_lib.parts.detection import boxes as parts
+from course_lib.parts.detection.roi_align import roi_align
 from course_lib.physics import growth
-from course_lib.tasks import detection as task
+from course_lib.tasks.detection import nodules as task
 
 DEFAULT = "chest_ct+lung_tumours/nodules"
 

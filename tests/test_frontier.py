@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from course_lib import catalogue, device
-from course_lib.data import presence, scenes
 from course_lib.errors import CourseError
 from course_lib.fit import fit
 from course_lib.lesson.widgets.rescan import rescan_explorer
@@ -18,11 +17,12 @@ from course_lib.methods.frontier.saliency_explanations import SaliencyExplanatio
 from course_lib.methods.frontier.weak_supervision_cam_mil import WeakSupervisionCAMMIL
 from course_lib.metrics import classification
 from course_lib.metrics import saliency as metrics
-from course_lib.parts import saliency
-from course_lib.parts.reader import seen, small_resnet
+from course_lib.parts.frontier import saliency
+from course_lib.parts.frontier.reader import seen, small_resnet
 from course_lib.physics.ct_site import LEVELS, SITES, Knobs, blurred, rescan, turned
-from course_lib.tasks import frontier as task
 from course_lib.tasks.base import Plan, Splits
+from course_lib.tasks.frontier import presence, scenes
+from course_lib.tasks.frontier import reading as task
 
 DATASETS = tuple(task.TASK.sources)
 

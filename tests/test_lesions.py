@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.data import lesions, lidc, volumes
+from course_lib.data import lesions
+from course_lib.data.sets import chest_ct, lidc
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 
 
@@ -21,7 +23,7 @@ def patches():
 def lung():
     """A made-up lung: −860 HU with noise, on the grid of the real scan."""
     noise = 30 * np.random.default_rng(0).standard_normal((25, 90, 90)).astype(np.float32)
-    return volumes.Volume(noise - 860, (2.5, 0.703125, 0.703125), "phantom", "HU", (0.0, 0.0, 0.0))
+    return Volume(noise - 860, (2.5, 0.703125, 0.703125), "phantom", "HU", (0.0, 0.0, 0.0))
 
 
 def middle_sized(texture, low=4.0, high=7.0):
@@ -51,7 +53,7 @@ def test_mask_has_the_volume_of_the_contours(lung):
 
 def test_consensus_is_between_its_raters():
     nodule = next(n for n in lidc.nodules("LIDC-IDRI-0001"))
-    scan = volumes.chest_ct()
+    scan = chest_ct.load()
     alone = [lidc.mask(a, scan).sum() * np.prod(scan.spacing_mm) for a in nodule.annotations]
     assert min(alone) < lesions.shape(nodule).volume_mm3 < max(alone)
 
@@ -139,7 +141,7 @@ def test_ratings_are_in_range(patches):
 
 def test_places_lie_inside_the_chosen_lung():
     room = lesions.lungs()
-    organs = volumes.organ_names()
+    organs = chest_ct.organ_names()
     labels = room.volume.labels["organs"]
     nodule = middle_sized(5.0)
     radius = lesions.shape(nodule).radius_mm

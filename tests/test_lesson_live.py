@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 import pytest
-import synthetic_records
 import torch
 
 from course_lib.benchmark.downloads import compact
@@ -18,6 +17,7 @@ from course_lib.lesson.quiz import Option, Question, Quiz
 from course_lib.lesson.shelf import names
 from course_lib.lesson.widgets.dose import DoseScan, dose_explorer
 from course_lib.lesson.widgets.slices import slice_explorer
+from tests import synthetic_records
 
 ALL = [q for name in names(questions) for q in quiz(name).questions]
 

@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.data.pretrained import efficientnet_lite0
-from course_lib.losses.adversarial import (
+from course_lib.parts.adversarial import (
     gradient_penalty,
     wasserstein_critic,
     wasserstein_generator,
 )
-from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.parts.efficientnet_lite import EfficientNetLite0, SameConv
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.perceptual import PerceptualLoss
+from course_lib.parts.pretrained import efficientnet_lite0
 
 
 def test_wasserstein_losses():

@@ -13,10 +13,10 @@ from course_lib.methods.reconstruction_ct.fbp_conv_net import FBPConvNet
 from course_lib.methods.reconstruction_ct.jsr_net import JSRNet
 from course_lib.metrics.image import ssim
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.scanner import Scanner, scanner
+from course_lib.parts.reconstruction_ct.scanner import Scanner, scanner
 from course_lib.physics import ct, phantoms
 from course_lib.tasks import ct_scans
-from course_lib.tasks import reconstruction_ct as task
+from course_lib.tasks.reconstruction_ct import few_views as task
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from course_lib.methods.reconstruction_mr.aliasing_unet import AliasingUNet
 from course_lib.methods.reconstruction_mr.dagan import DAGAN, discriminator
 from course_lib.methods.reconstruction_mr.deep_cascade import DeepCascade
 from course_lib.methods.reconstruction_mr.kiki_net import KIKINet, emphasis
-from course_lib.parts.complex_channels import to_channels, to_complex
+from course_lib.parts.reconstruction_mr.complex_channels import to_channels, to_complex
 from course_lib.physics import mr
-from course_lib.tasks import reconstruction_mr as task
+from course_lib.tasks.reconstruction_mr import few_samples as task
 
 PARTS = ("train", "validation", "test")
 

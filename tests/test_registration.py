@@ -5,10 +5,8 @@ import torch
 from torch import nn
 
 from course_lib import catalogue
-from course_lib.data import brain_pairs, xrays
 from course_lib.errors import CourseError
 from course_lib.fit import predict
-from course_lib.losses import registration as losses
 from course_lib.methods.registration import drr_pose_regression as pehl
 from course_lib.methods.registration.demons import Demons
 from course_lib.methods.registration.icnet import ICNet
@@ -20,10 +18,11 @@ from course_lib.methods.registration.two_channel_deep_metric import (
     patches_at,
 )
 from course_lib.methods.registration.voxelmorph import VoxelMorph
-from course_lib.parts import free_form, itk
-from course_lib.parts.fields import standardised
+from course_lib.parts.registration import free_form, itk, losses
+from course_lib.parts.registration.fields import standardised
 from course_lib.physics import drr, fields
-from course_lib.tasks import registration as task
+from course_lib.tasks.registration import brain_pairs, xrays
+from course_lib.tasks.registration import fields as task
 
 SLICES, TWO, DONORS = (
     "brain_2d/known_fields",
@@ -505,7 +504,7 @@ def test_own_volumes_keep_labels_and_proportions():
     import numpy as np
 
     from course_lib.data.own import Scans
-    from course_lib.data.volumes import Volume
+    from course_lib.data.volume import Volume
 
     label = np.zeros((10, 20, 20), np.uint8)
     label[3:7, 5:15, 5:15] = 2

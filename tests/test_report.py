@@ -7,14 +7,14 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-import synthetic_records as synthetic
-from browser import chromium, console_errors, viewport
 from bs4 import BeautifulSoup
 
 from course_lib.benchmark import statistics, wording
 from course_lib.benchmark.leaderboard import sections
 from course_lib.benchmark.report import write_report
 from course_lib.errors import CourseError
+from tests import synthetic_records as synthetic
+from tests.browser import chromium, console_errors, viewport
 
 SCHEMAS = Path(statistics.__file__).parent
 

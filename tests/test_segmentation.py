@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from course_lib.data import own
-from course_lib.data.volumes import Volume
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 from course_lib.lesson import spots
 from course_lib.lesson.structures import structure_table
 from course_lib.lesson.widgets import threshold
-from course_lib.tasks import segmentation as task
-from course_lib.tasks import stacks
+from course_lib.tasks.segmentation import stacks
+from course_lib.tasks.segmentation import structures as task
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from torch import nn
 from course_lib import catalogue
 from course_lib.cases import Cases
 from course_lib.fit import fit
-from course_lib.losses import segmentation as losses
 from course_lib.methods.segmentation.bdc_lstm import KUNetBDCLSTM
 from course_lib.methods.segmentation.combo_loss import ComboLoss
 from course_lib.methods.segmentation.fcn import FCN, FCNetwork, upsampling
@@ -17,10 +16,11 @@ from course_lib.methods.segmentation.random_forest import RandomForest, features
 from course_lib.methods.segmentation.segan import SegAN
 from course_lib.methods.segmentation.unet import UNet, border_weights
 from course_lib.methods.segmentation.vnet import Stage3D, VNet
-from course_lib.parts.conv_lstm import BiConvLSTM, ConvLSTM
-from course_lib.parts.stacks import from_slices, padded, standardise, to_slices
+from course_lib.parts.segmentation import losses
+from course_lib.parts.segmentation.conv_lstm import BiConvLSTM, ConvLSTM
+from course_lib.parts.segmentation.stacks import from_slices, padded, standardise, to_slices
 from course_lib.parts.u_net import UNetwork
-from course_lib.tasks import segmentation as task
+from course_lib.tasks.segmentation import structures as task
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from course_lib.methods.super_resolution.csn import CSN, Split
 from course_lib.methods.super_resolution.espcn import ESPCN
 from course_lib.methods.super_resolution.recnn_3d import ReCNN
 from course_lib.methods.super_resolution.srcnn import SRCNN
-from course_lib.parts import shuffle
-from course_lib.parts.planes import from_planes, plane_factors, to_planes
+from course_lib.parts.super_resolution import shuffle
+from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.physics import degradation
 from course_lib.physics.resolution import enlarge
-from course_lib.tasks import super_resolution
 from course_lib.tasks.base import Plan
+from course_lib.tasks.super_resolution import large_voxels as super_resolution
 
 IN_PLANE, THROUGH = (1, 3, 3), (3, 1, 1)
 SPLITS = ("train", "validation", "test")

@@ -9,19 +9,19 @@ from torch import nn
 
 from course_lib import catalogue, device
 from course_lib.data import own
-from course_lib.data.volumes import Volume
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 from course_lib.lesson.widgets.pairs import MovedPairs, pairs_explorer
-from course_lib.losses import adversarial
-from course_lib.losses.gradients import gradient_consistency, gradient_correlation
 from course_lib.methods.translation.cyclegan import CycleGAN, Pool
 from course_lib.methods.translation.gc_cyclegan import GCCycleGAN
 from course_lib.methods.translation.histogram_matching import HistogramMatching
 from course_lib.methods.translation.pix2pix import Pix2Pix
 from course_lib.methods.translation.regression_forest import RegressionForest, features
-from course_lib.parts import translators
+from course_lib.parts import adversarial
+from course_lib.parts.translation import translators
+from course_lib.parts.translation.gradients import gradient_consistency, gradient_correlation
 from course_lib.physics.misalignment import misalignment
-from course_lib.tasks import translation as task
+from course_lib.tasks.translation import pairs as task
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_the_measured_pair_trains_on_one_side_and_tests_on_the_other(tmp_path, m
         image = generator.random((60, 32, 24)).astype(np.float32)
         return Volume(image, (0.5, 1, 1), f"CITI168-{side}", "a.u.", (0, 0, 0), {"t2w": 1 - image})
 
-    monkeypatch.setattr("course_lib.data.volumes.hippocampus_t1t2", lambda: list(map(volume, "LR")))
+    monkeypatch.setattr("course_lib.data.sets.hippocampus.load", lambda: list(map(volume, "LR")))
     parts = task.make.__wrapped__("hippocampus_t1t2", "smoke", 0)
     assert set(parts.test.group) == {task.SAME_PATIENT} and set(parts.test.subject) == {"CITI168"}
     last = max(int(name[-3:]) for name in parts.validation.case)

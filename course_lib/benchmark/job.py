@@ -12,14 +12,18 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course_lib import __version__, catalogue
 from course_lib.benchmark.identity import lesson_hash, sources
 from course_lib.benchmark.store import Record, Store, write_json
+from course_lib.cases import is_own
 from course_lib.code import code_hash
 from course_lib.data import own
 from course_lib.errors import CourseError
+
+if TYPE_CHECKING:
+    from course_lib.tasks.base import Question
 
 VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
 
@@ -39,54 +43,63 @@ class Job:
         options = "".join(f" {k}={v}" for k, v in self.options.items())
         return f"{self.task}/{self.method}{options} on {self.dataset}, {self.profile}, {self.seed}"
 
+    @property
+    def question(self) -> "Question":
+        """What is asked; CourseError when the section has no such data set."""
+        return catalogue.question(self.task, self.dataset)
+
     def check(self) -> None:
         """Raises CourseError when the task, method, data set or profile does not exist or fit."""
-        task, entry = catalogue.task(self.task), catalogue.entry(self.method)
-        if entry.task != self.task:
+        catalogue.section(self.task)
+        entry, question = catalogue.entry(self.method), self.question
+        if entry.section != self.task:
             raise CourseError(
-                f"{self.method!r} is a method for {entry.task}, not for {self.task}. "
+                f"{self.method!r} is a method for {entry.section}, not for {self.task}. "
                 f"`course methods --task {self.task}` lists those that fit."
             )
-        for word, value, known in (
-            ("data set", self.dataset, task.sources),
-            ("profile", self.profile, task.plans),
-        ):
-            if value not in known and not (value is self.dataset and own.is_own(value)):
-                raise CourseError(
-                    f"{self.task} has no {word} {value!r}; it has: {', '.join(known)}."
-                )
-        if not entry.fits(self.dataset):
+        if self.profile not in question.plans:
+            raise CourseError(
+                f"{self.task} has no profile {self.profile!r}; it has: {', '.join(question.plans)}."
+            )
+        if not catalogue.fits(entry, self.dataset):
+            fitting = [
+                name for name in catalogue.datasets(self.task) if catalogue.fits(entry, name)
+            ]
             raise CourseError(
                 f"{entry.name} answers another question than {self.dataset!r} asks; "
-                f"its data sets are: {', '.join(entry.datasets)}."
+                f"its data sets are: {', '.join(fitting)}."
             )
 
     def sources(self) -> list[dict[str, str]]:
         """The registry's data sets behind this job, with hash and licence."""
-        task, entry = catalogue.task(self.task), catalogue.entry(self.method)
-        if not own.is_own(self.dataset):
-            return sources((*task.sources[self.dataset], *entry.data))
+        needed = (*self.question.needs(self.dataset), *catalogue.entry(self.method).data)
+        if not is_own(self.dataset):
+            return sources(needed)
         theirs = {
             "name": self.dataset,
             "sha256": own.fingerprint(self.dataset),
             "licence": "the user's own data",
         }
-        return [theirs, *sources((*task.needs, *entry.data))]
+        return [theirs, *sources(needed)]
 
     def key(self) -> str:
         """SHA-256 of everything that decides the result."""
         from course_lib import device
 
-        task, entry = catalogue.task(self.task), catalogue.entry(self.method)
         parts = {
             "job": asdict(self),
-            "code": code_hash(("course_lib.fit", f"course_lib.tasks.{self.task}", entry.module)),
+            "code": code_hash(self.modules()),
             "data": self.sources(),
-            "lesson": lesson_hash(task.lesson),
+            "lesson": lesson_hash(catalogue.section(self.task).lesson),
             "torch": version("torch").split("+")[0],
             "device": device.choose().type,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def modules(self) -> tuple[str, ...]:
+        """The modules that compute the result, each with all that it imports."""
+        question = f"course_lib.tasks.{self.task}.{self.question.id}"
+        return "course_lib.fit", question, catalogue.entry(self.method).module
 
 
 def run_here(
@@ -132,31 +145,22 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
 
     from course_lib import device as devices
     from course_lib.fit import fit, predict
-    from course_lib.methods.base import Method
 
     started, begin = datetime.now(UTC), time.perf_counter()
-    task, device = catalogue.task(job.task).on(job.dataset), devices.choose()
-    splits = task.splits(job.dataset, job.profile, job.seed)
-    train, validation, test = (
-        part.to(device) for part in (splits.train, splits.validation, splits.test)
-    )
-    splits = type(splits)(train, validation, test)
+    question, device = job.question, devices.choose()
+    splits = question.make(job.dataset, job.profile, job.seed).to(device)
+    test = splits.test
     data_s = time.perf_counter() - begin
-
-    with devices.seeded(job.seed):
-        method = catalogue.build(job.method, **job.options)
-    if isinstance(method, Method):
-        method.to(device)
-    history = fit(method, task, splits, profile=job.profile, seed=job.seed, progress=progress)
+    method = catalogue.build(job.method, **job.options)
+    history = fit(method, question, splits, profile=job.profile, seed=job.seed, progress=progress)
 
     start = time.perf_counter()
     prediction = predict(method, test)
     predict_s = time.perf_counter() - start
-    scores = {
-        name: values.tolist() for name, values in task.score(prediction, test.tensors).items()
-    }
+    found = question.score(prediction, test.tensors, test.facts)
+    scores = {name: values.tolist() for name, values in found.items()}
     with torch.no_grad():
-        panels = task.pictures(prediction, test.tensors)
+        panels = question.pictures(prediction, test.tensors, test.facts)
     wall = {"data": data_s, "fit": history.seconds, "predict": predict_s}
     wall["total"] = time.perf_counter() - begin
     record: Record = {
@@ -186,8 +190,9 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
             "chosen_on": "validation",
         },
         "curve": history.curve,
-        "headline": task.headline,
-        "metrics": {name: asdict(metric) for name, metric in task.metrics.items()},
+        "question": question.id,
+        "headline": question.headline,
+        "metrics": {name: asdict(metric) for name, metric in question.metrics.items()},
         "cases": [
             {
                 "case": test.case[i],

@@ -81,7 +81,7 @@ def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
     from course_lib.benchmark.kernel import ForkedKernels
 
     source = nbformat.v4.new_notebook(
-        cells=[nbformat.from_dict(c) for c in job_cells(catalogue.task(job.task).lesson)],
+        cells=[nbformat.from_dict(c) for c in job_cells(catalogue.section(job.task).lesson)],
         metadata={
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
             "language_info": {"name": "python"},

@@ -1,22 +1,25 @@
-"""Which tasks and methods exist: explicit lists, so that reading them is enough.
+"""Which sections, questions and methods exist: explicit lists, so that reading them is enough.
 
-A task's methods are listed in `catalogue/<task>.py`, and a method's file is
-`methods/<task>/<id>.py`; ids and references are those of the survey of Wang & Qin (2020). No
-method is imported before it is asked for.
+A section's questions and methods are listed in `catalogue/<section>.py`. A question's file is
+`tasks/<section>/<question>.py`, a method's is `methods/<section>/<id>.py`; ids and references are
+those of the survey of Wang & Qin (2020). No question or method is imported before it is asked for.
 """
 
 import difflib
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from course_lib.catalogue.entry import Entry
+from course_lib.catalogue.entry import Entry, Section
 from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
     from course_lib.methods.base import Classical, Method
-    from course_lib.tasks.base import Task
+    from course_lib.tasks.base import Question
 
-TASKS: tuple[str, ...] = (
+SECTIONS: tuple[str, ...] = (
     "denoising",
     "super_resolution",
     "reconstruction_ct",
@@ -31,11 +34,14 @@ TASKS: tuple[str, ...] = (
 )
 
 METHODS: tuple[Entry, ...] = tuple(
-    entry for task in TASKS for entry in import_module(f"course_lib.catalogue.{task}").METHODS
+    replace(entry, section=name)
+    for name in SECTIONS
+    for entry in import_module(f"course_lib.catalogue.{name}").METHODS
 )
 
 
-def _pick(kind: str, name: str, known: tuple[str, ...]) -> None:
+def _pick(kind: str, name: str, known: Iterable[str]) -> None:
+    known = tuple(known)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -44,37 +50,79 @@ def _pick(kind: str, name: str, known: tuple[str, ...]) -> None:
         )
 
 
+def section(name: str) -> Section:
+    """The section of that name.
+
+    Raises CourseError with the nearest name when there is none.
+    """
+    _pick("task", name, SECTIONS)
+    return replace(import_module(f"course_lib.catalogue.{name}").SECTION, id=name)
+
+
+def questions(name: str) -> Iterator["Question"]:
+    """The questions of a section, the main one first, the user's own data last."""
+    for question in section(name).questions:
+        yield import_module(f"course_lib.tasks.{name}.{question}").QUESTION
+
+
+def datasets(name: str) -> dict[str, tuple[str, ...]]:
+    """Data set of a section → the registry names it is made from; the first one is the default."""
+    from course_lib.cases import PATH
+
+    return {
+        dataset: needed
+        for question in questions(name)
+        for dataset, needed in question.sources.items()
+        if dataset != PATH
+    }
+
+
+def question(name: str, dataset: str) -> "Question":
+    """What a section asks of a data set, or of the user's own (`path:…`).
+
+    Raises CourseError that names the section's data sets when it has no such one.
+    """
+    found = next((q for q in questions(name) if q.answers(dataset)), None)
+    if found is None:
+        raise CourseError(
+            f"{name} has no data set {dataset!r}; it has: {', '.join(datasets(name))}."
+        )
+    return found
+
+
 def entry(method: str) -> Entry:
     """The entry of a method id.
 
     Raises CourseError with the nearest name when there is none.
     """
-    _pick("method", method, tuple(e.id for e in METHODS))
+    _pick("method", method, (e.id for e in METHODS))
     return next(e for e in METHODS if e.id == method)
 
 
-def methods(task: str) -> tuple[Entry, ...]:
-    """All methods of a task, baselines first."""
-    return tuple(e for e in METHODS if e.task == task)
+def methods(name: str) -> tuple[Entry, ...]:
+    """All methods of a section, baselines first."""
+    return tuple(e for e in METHODS if e.section == name)
 
 
-def task(name: str) -> "Task":
-    """The task of that name.
+def fits(entry: Entry, dataset: str) -> bool:
+    """Whether a method can answer what its section asks of a data set."""
+    from course_lib.cases import PATH, is_own
 
-    Raises CourseError with the nearest name when there is none.
-    """
-    _pick("task", name, TASKS)
-    return import_module(f"course_lib.tasks.{name}").TASK
+    if entry.datasets and (PATH if is_own(dataset) else dataset) not in entry.datasets:
+        return False
+    return not entry.questions or question(entry.section, dataset).id in entry.questions
 
 
 def build(method: str, **options: Any) -> "Method | Classical":
-    """A new, untrained method. Weights follow torch's global seed: see `device.seeded`.
+    """A method with its options; `fit`, or `fresh` for a data set's facts, makes its networks.
 
-    Raises CourseError when the method has no such option.
+    Raises CourseError when the method has no such option, or not with such a value.
     """
     found = entry(method)
     cls = getattr(import_module(found.module), found.class_name)
-    try:
-        return cls(**options)
-    except TypeError as error:
-        raise CourseError(f"{found.name} cannot be built with {options}: {error}.") from error
+    known = list(inspect.signature(cls).parameters)
+    for name in options:
+        if name not in known:
+            has = f"its options: {', '.join(known)}" if known else "it has none"
+            raise CourseError(f"{found.name} has no option {name!r}; {has}.")
+    return cls(**options)

@@ -1,42 +1,69 @@
-"""What the catalogue says of a method."""
+"""What the catalogue says of a section and of a method."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A section of the survey: a folder of questions, and the methods that answer them.
+
+    Arguments:
+        title, survey: its name for people, and its number in the survey.
+        lesson: the chapter's notebook that runs its jobs, without suffix.
+        questions: the names of its questions, `own` for the user's own data.
+        id: its name in the catalogue.
+    """
+
+    title: str
+    survey: str
+    lesson: str
+    questions: tuple[str, ...]
+    id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A method. `ref`: its number in the survey, None where the survey does not name it.
-    `kind`: baseline, classical, supervised, adversarial, self-supervised …
-    `data`: data sets of the registry that the method itself needs, such as pretrained weights.
-    `datasets`: those of the task's data sets that it can answer, `path:` for the user's own; empty:
-    all of them."""
+    """A method.
+
+    Arguments:
+        id, class_name, name: its file, its class, its name for people.
+        kind: baseline, classical, supervised, adversarial, self-supervised …
+        cite, doi: the paper.
+        ref: its number in the survey's list of references; None where the survey has none for it.
+        data: data sets of the registry that the method itself needs, such as pretrained weights.
+        questions: those of its section that it answers; empty: all of them.
+        datasets: if it answers only some of their data sets, which; `path:` for the user's own.
+        variants: name → options: settings worth a row of their own, such as the paper's ablations.
+        section: where it belongs.
+        file: where its class lies, if not in the course.
+    """
 
     id: str
-    task: str
     class_name: str
     name: str
     kind: str
-    ref: int | None
     cite: str
+    doi: str | None = None
+    ref: int | None = None
     data: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    section: str = ""
+    file: str | None = None
 
     @property
     def module(self) -> str:
         """The module that holds the method."""
-        return f"course_lib.methods.{self.task}.{self.id}"
+        return f"course_lib.methods.{self.section}.{self.id}"
 
     @property
     def baseline(self) -> bool:
         """Whether others are compared with it: everything that does not learn."""
         return self.kind in ("baseline", "classical")
 
-    def fits(self, dataset: str) -> bool:
-        """Whether the method can answer a data set of its task."""
-        kind = "path:" if dataset.startswith(("path:", "unverified:")) else dataset
-        return not self.datasets or kind in self.datasets
-
     def describe(self) -> dict[str, Any]:
         """What `course methods --json` prints."""
-        return asdict(self) | {"baseline": self.baseline}
+        return asdict(self) | {"task": self.section, "baseline": self.baseline}

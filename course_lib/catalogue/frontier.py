@@ -3,52 +3,104 @@
 The survey names directions there, not methods; the papers are this course's examples.
 """
 
-from course_lib.catalogue.entry import Entry
+from course_lib.catalogue.entry import Entry, Section
 
-EXPLAINED = ("explanations/nodules", "explanations/shortcut")
-SCANNERS = ("scanner_shift/one_scanner", "scanner_shift/without_D", "scanner_shift/random_split")
+SECTION = Section(
+    title="Trust: explanations, other scanners, few labels",
+    survey="5",
+    lesson="06_frontiers/01_frontiers",
+    questions=("scanner_shift", "explanations", "shortcuts", "weak_labels"),
+)
+
 OUTLINED = ("weak_labels/5_masks", "weak_labels/20_masks", "weak_labels/all_masks")
-WEAK = ("weak_labels/0_masks", *OUTLINED)
 
 METHODS = (
     Entry(
-        "random_map", "frontier", "RandomMap", "random map", "baseline", None, "—",
-        datasets=EXPLAINED,
+        id="random_map",
+        class_name="RandomMap",
+        name="random map",
+        kind="baseline",
+        cite="—",
+        questions=("explanations", "shortcuts"),
     ),
     Entry(
-        "centre_map", "frontier", "CentreMap", "the middle", "baseline", None, "—",
-        datasets=EXPLAINED,
+        id="centre_map",
+        class_name="CentreMap",
+        name="the middle",
+        kind="baseline",
+        cite="—",
+        questions=("explanations", "shortcuts"),
     ),
     Entry(
-        "edge_map", "frontier", "EdgeMap", "edges", "classical", None,
-        "control of Adebayo et al. 2018, NeurIPS", datasets=EXPLAINED,
+        id="edge_map",
+        class_name="EdgeMap",
+        name="edges",
+        kind="classical",
+        cite="control of Adebayo et al. 2018, NeurIPS",
+        doi="10.48550/arXiv.1810.03292",
+        questions=("explanations", "shortcuts"),
     ),
     Entry(
-        "blob_filter", "frontier", "BlobFilter", "blob filter", "classical", None,
-        "Lindeberg 1998, IJCV", datasets=(*SCANNERS, *EXPLAINED, *WEAK),
+        id="blob_filter",
+        class_name="BlobFilter",
+        name="blob filter",
+        kind="classical",
+        cite="Lindeberg 1998, IJCV",
+        doi="10.1023/A:1008045108935",
     ),
     Entry(
-        "domain_shift_benchmark", "frontier", "DomainShiftBenchmark", "reader without remedy",
-        "supervised", None, "after Zech et al. 2018, PLoS Medicine", datasets=SCANNERS,
+        id="domain_shift_benchmark",
+        class_name="DomainShiftBenchmark",
+        name="reader without remedy",
+        kind="supervised",
+        cite="after Zech et al. 2018, PLoS Medicine",
+        doi="10.1371/journal.pmed.1002683",
+        questions=("scanner_shift",),
     ),
     Entry(
-        "domain_generalisation", "frontier", "DomainGeneralisation", "reader with augmentation",
-        "supervised", None, "after Zhang et al. 2020, IEEE TMI", datasets=SCANNERS,
+        id="domain_generalisation",
+        class_name="DomainGeneralisation",
+        name="reader with augmentation",
+        kind="supervised",
+        cite="after Zhang et al. 2020, IEEE TMI",
+        doi="10.1109/TMI.2020.2973595",
+        questions=("scanner_shift",),
     ),
     Entry(
-        "saliency_explanations", "frontier", "SaliencyExplanations", "saliency map", "supervised",
-        None, "Selvaraju et al. 2017, ICCV", datasets=EXPLAINED,
+        id="saliency_explanations",
+        class_name="SaliencyExplanations",
+        name="saliency map",
+        kind="supervised",
+        cite="Selvaraju et al. 2017, ICCV",
+        doi="10.1109/ICCV.2017.74",
+        questions=("explanations", "shortcuts"),
     ),
     Entry(
-        "mask_u_net", "frontier", "MaskUNet", "U-Net on the outlines", "supervised", None,
-        "Ronneberger et al. 2015, MICCAI", datasets=OUTLINED,
+        id="mask_u_net",
+        class_name="MaskUNet",
+        name="U-Net on the outlines",
+        kind="supervised",
+        cite="Ronneberger et al. 2015, MICCAI",
+        doi="10.1007/978-3-319-24574-4_28",
+        questions=("weak_labels",),
+        datasets=OUTLINED,
     ),
     Entry(
-        "attention_mil", "frontier", "AttentionMIL", "attention MIL", "weakly supervised", None,
-        "Ilse et al. 2018, ICML", datasets=WEAK,
+        id="attention_mil",
+        class_name="AttentionMIL",
+        name="attention MIL",
+        kind="weakly supervised",
+        cite="Ilse et al. 2018, ICML",
+        doi="10.48550/arXiv.1802.04712",
+        questions=("weak_labels",),
     ),
     Entry(
-        "weak_supervision_cam_mil", "frontier", "WeakSupervisionCAMMIL", "CAM pseudo-outlines",
-        "weakly supervised", None, "Zhou et al. 2016, CVPR", datasets=WEAK,
+        id="weak_supervision_cam_mil",
+        class_name="WeakSupervisionCAMMIL",
+        name="CAM pseudo-outlines",
+        kind="weakly supervised",
+        cite="Zhou et al. 2016, CVPR",
+        doi="10.1109/CVPR.2016.319",
+        questions=("weak_labels",),
     ),
-)  # fmt: skip
+)

@@ -1,30 +1,62 @@
 """Super-resolution (survey section 2.1.2): its methods, baselines first."""
 
-from course_lib.catalogue.entry import Entry
+from course_lib.catalogue.entry import Entry, Section
+
+SECTION = Section(
+    title="Super-resolution of CT and MR",
+    survey="2.1.2",
+    lesson="01_restoration/02_super_resolution",
+    questions=("large_voxels", "own"),
+)
 
 METHODS = (
-    Entry("bicubic", "super_resolution", "Bicubic", "bicubic", "baseline", None, "—"),
     Entry(
-        "cubic_spline",
-        "super_resolution",
-        "CubicSpline",
-        "cubic spline",
-        "classical",
-        None,
-        "Unser 1999, IEEE Signal Process. Mag.",
+        id="bicubic",
+        class_name="Bicubic",
+        name="bicubic",
+        kind="baseline",
+        cite="—",
     ),
     Entry(
-        "srcnn", "super_resolution", "SRCNN", "SRCNN", "supervised", 11, "Dong et al. 2016, TPAMI"
+        id="cubic_spline",
+        class_name="CubicSpline",
+        name="cubic spline",
+        kind="classical",
+        cite="Unser 1999, IEEE Signal Process. Mag.",
+        doi="10.1109/79.799930",
     ),
-    Entry("espcn", "super_resolution", "ESPCN", "ESPCN", "supervised", 15, "Shi et al. 2016, CVPR"),
     Entry(
-        "recnn_3d",
-        "super_resolution",
-        "ReCNN",
-        "ReCNN (3D)",
-        "supervised",
-        11,
-        "Pham et al. 2019, Comput. Med. Imaging Graph.",
+        id="srcnn",
+        class_name="SRCNN",
+        name="SRCNN",
+        kind="supervised",
+        cite="Dong et al. 2016, TPAMI",
+        doi="10.1109/TPAMI.2015.2439281",
     ),
-    Entry("csn", "super_resolution", "CSN", "CSN", "supervised", 14, "Zhao et al. 2019, IEEE TIP"),
+    Entry(
+        id="espcn",
+        class_name="ESPCN",
+        name="ESPCN",
+        kind="supervised",
+        cite="Shi et al. 2016, CVPR",
+        doi="10.1109/CVPR.2016.207",
+    ),
+    Entry(
+        id="recnn_3d",
+        class_name="ReCNN",
+        name="ReCNN (3D)",
+        kind="supervised",
+        ref=11,
+        cite="Pham et al. 2019, Comput. Med. Imaging Graph.",
+        doi="10.1016/j.compmedimag.2019.101647",
+    ),
+    Entry(
+        id="csn",
+        class_name="CSN",
+        name="CSN",
+        kind="supervised",
+        ref=14,
+        cite="Zhao et al. 2019, IEEE TIP",
+        doi="10.1109/TIP.2019.2921882",
+    ),
 )

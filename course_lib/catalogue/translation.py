@@ -1,6 +1,13 @@
 """Translation between modalities (survey section 2.2.2): its methods, baselines first."""
 
-from course_lib.catalogue.entry import Entry
+from course_lib.catalogue.entry import Entry, Section
+
+SECTION = Section(
+    title="Translation between modalities",
+    survey="2.2.2",
+    lesson="02_synthesis/02_translation",
+    questions=("ct_from_mr", "t2_from_t1", "own"),
+)
 
 PAIRED = (
     *(
@@ -15,50 +22,47 @@ PAIRED = (
 
 METHODS = (
     Entry(
-        "histogram_matching",
-        "translation",
-        "HistogramMatching",
-        "histogram matching",
-        "baseline",
-        None,
-        "Gonzalez & Fittes 1977, Mech. Mach. Theory",
+        id="histogram_matching",
+        class_name="HistogramMatching",
+        name="histogram matching",
+        kind="baseline",
+        cite="Gonzalez & Fittes 1977, Mech. Mach. Theory",
     ),
     Entry(
-        "regression_forest",
-        "translation",
-        "RegressionForest",
-        "regression forest",
-        "classical",
-        None,
-        "Huynh et al. 2016, IEEE TMI",
+        id="regression_forest",
+        class_name="RegressionForest",
+        name="regression forest",
+        kind="classical",
+        cite="Huynh et al. 2016, IEEE TMI",
+        doi="10.1109/TMI.2015.2461533",
         datasets=PAIRED,
     ),
     Entry(
-        "pix2pix",
-        "translation",
-        "Pix2Pix",
-        "pix2pix",
-        "adversarial",
-        46,
-        "Isola et al. 2017, CVPR",
+        id="pix2pix",
+        class_name="Pix2Pix",
+        name="pix2pix",
+        kind="adversarial",
+        ref=46,
+        cite="Isola et al. 2017, CVPR",
+        doi="10.1109/CVPR.2017.632",
         datasets=PAIRED,
     ),
     Entry(
-        "cyclegan",
-        "translation",
-        "CycleGAN",
-        "CycleGAN",
-        "adversarial",
-        47,
-        "Zhu et al. 2017, ICCV",
+        id="cyclegan",
+        class_name="CycleGAN",
+        name="CycleGAN",
+        kind="adversarial",
+        ref=47,
+        cite="Zhu et al. 2017, ICCV",
+        doi="10.1109/ICCV.2017.244",
     ),
     Entry(
-        "gc_cyclegan",
-        "translation",
-        "GCCycleGAN",
-        "CycleGAN + gradient consistency",
-        "adversarial",
-        54,
-        "Hiasa et al. 2018, SASHIMI (MICCAI workshop)",
+        id="gc_cyclegan",
+        class_name="GCCycleGAN",
+        name="CycleGAN + gradient consistency",
+        kind="adversarial",
+        ref=54,
+        cite="Hiasa et al. 2018, SASHIMI (MICCAI workshop)",
+        doi="10.1007/978-3-030-00536-8_4",
     ),
 )

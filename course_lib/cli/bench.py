@@ -2,6 +2,8 @@
 
 import json
 import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,7 +11,10 @@ from course_lib import catalogue
 from course_lib.catalogue.entry import Entry
 from course_lib.errors import CourseError
 
-SHOWN = 8  # data sets of a task that `course tasks` names
+if TYPE_CHECKING:
+    from course_lib.tasks.base import Question
+
+SHOWN = 8  # data sets of a question that `course tasks` names
 PROFILES = click.Choice(["smoke", "class", "full"])
 STORE = click.option("--store", default="runs", show_default=True, help="Folder of records.")
 PROFILE = click.option(
@@ -31,36 +36,59 @@ ALLOW_UNVERIFIED = click.option(
 
 
 @click.command()
+@click.argument("task", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def tasks(as_json: bool) -> None:
-    """List the tasks: what can be benchmarked."""
-    found = [catalogue.task(name) for name in catalogue.TASKS]
+def tasks(task: str | None, as_json: bool) -> None:
+    """List the tasks and what each asks; of one TASK also the fields of its cases."""
+    names = [catalogue.section(task).id] if task else catalogue.SECTIONS
     if as_json:
-        rows = [
-            {
-                "id": t.id,
-                "title": t.title,
-                "survey": t.survey,
-                "headline": t.headline,
-                "datasets": list(t.sources),
-                "headlines": {name: t.on(name).headline for name in t.sources},
-                "metrics": {k: {"unit": m.unit, "better": m.better} for k, m in t.metrics.items()},
-            }
-            for t in found
-        ]
+        rows = [_described(name) for name in names]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    for t in found:
-        click.echo(f"{t.id:20} {t.title} (survey {t.survey}); headline {t.headline}")
-        shown = list(t.sources)[:SHOWN]
-        more = len(t.sources) - len(shown)
-        rest = f" and {more} more (--json names them)" if more else ""
-        click.echo(f"{'':20} data sets: {', '.join(shown)}{rest}")
-        for part, names in t.asks.items():
-            if names[0] != t.headline:
-                click.echo(f"{'':20} {part} asks for {names[0]}")
-        if t.own:
-            click.echo(f"{'':20} takes data of your own: --dataset path:…")
+    for name in names:
+        about = catalogue.section(name)
+        click.echo(f"{name:20} {about.title} (survey {about.survey})")
+        for question in catalogue.questions(name):
+            click.echo(f"  {question.id:18} {question.title}; headline {question.headline}")
+            click.echo(f"{'':20} {_data_sets(question)}")
+            for field, what in (question.fields if task else {}).items():
+                unit = f", {what.unit}" if what.unit else ""
+                click.echo(f"{'':22} {field} ({what.shape}{unit}): {what.text}")
+
+
+def _data_sets(question: "Question") -> str:
+    from course_lib.cases import PATH
+
+    if PATH in question.sources:
+        return "data of your own: --dataset path:…"
+    names = list(question.sources)
+    rest = f" and {len(names) - SHOWN} more (--json names them)" if len(names) > SHOWN else ""
+    return f"data sets: {', '.join(names[:SHOWN])}{rest}"
+
+
+def _described(name: str) -> dict[str, Any]:
+    """A section's row in `course tasks --json`."""
+    about, questions = catalogue.section(name), list(catalogue.questions(name))
+    return {
+        "id": name,
+        "title": about.title,
+        "survey": about.survey,
+        "lesson": about.lesson,
+        "datasets": list(catalogue.datasets(name)),
+        "questions": [
+            {
+                "id": question.id,
+                "title": question.title,
+                "headline": question.headline,
+                "datasets": list(question.sources),
+                "metrics": {key: asdict(metric) for key, metric in question.metrics.items()},
+                "fields": {key: asdict(field) for key, field in question.fields.items()},
+                "facts": dict(question.facts),
+                "plans": {key: asdict(plan) for key, plan in question.plans.items()},
+            }
+            for question in questions
+        ],
+    }
 
 
 @click.command()
@@ -69,14 +97,14 @@ def tasks(as_json: bool) -> None:
 def methods(task_id: str | None, as_json: bool) -> None:
     """List the methods: id, task, kind, the survey's reference, source."""
     if task_id is not None:
-        catalogue.task(task_id)
-    found = [e for e in catalogue.METHODS if task_id in (None, e.task)]
+        catalogue.section(task_id)
+    found = [e for e in catalogue.METHODS if task_id in (None, e.section)]
     if as_json:
         click.echo(json.dumps([e.describe() for e in found], indent=1, ensure_ascii=False))
         return
     for e in found:
         number = f"[{e.ref}]" if e.ref else ""
-        click.echo(f"{e.id:18} {e.task:14} {e.kind:12} {number:5} {e.name} — {e.cite}")
+        click.echo(f"{e.id:18} {e.section:14} {e.kind:12} {number:5} {e.name} — {e.cite}")
 
 
 @click.command()
@@ -119,11 +147,12 @@ def run(
 
 def _located(dataset: str | None, allow_unverified: bool) -> str | None:
     """A path of the user's made absolute, since jobs run in folders of their own."""
+    from course_lib.cases import UNVERIFIED, is_own
     from course_lib.data import own
 
-    if dataset is None or not own.is_own(dataset):
+    if dataset is None or not is_own(dataset):
         return dataset
-    word = own.UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
+    word = UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
     return f"{word}{own.location(dataset).resolve()}"
 
 
@@ -182,13 +211,13 @@ def bench(
     from course_lib.benchmark.store import Store
 
     jobs, dataset = [], _located(dataset, allow_unverified)
-    for name in task_ids or catalogue.TASKS:
-        known = catalogue.methods(catalogue.task(name).id)
+    for name in task_ids or catalogue.SECTIONS:
+        known = catalogue.methods(catalogue.section(name).id)
         for wanted in method_ids:
             catalogue.entry(wanted)
         chosen = [e for e in known if not method_ids or e.id in method_ids]
         if dataset:
-            pairs = [(e.id, dataset) for e in chosen if e.fits(dataset)]
+            pairs = [(e.id, dataset) for e in chosen if catalogue.fits(e, dataset)]
         else:
             pairs = [(e.id, default_dataset(name, e.id, without)) for e in chosen]
             pairs += [] if method_ids else lacking_baselines(known, pairs)
@@ -237,8 +266,8 @@ def default_dataset(task: str, method: str, without: tuple[str, ...] = ()) -> st
     for name in without:
         registry.get(name)
     entry = catalogue.entry(method)
-    for dataset, sources in catalogue.task(task).sources.items():
-        if entry.fits(dataset) and not set(sources) & set(without):
+    for dataset, sources in catalogue.datasets(task).items():
+        if catalogue.fits(entry, dataset) and not set(sources) & set(without):
             return dataset
     lacking = f" without {', '.join(without)}" if without else ""
     raise CourseError(f"{task} has no data set for {entry.name}{lacking}.")
@@ -248,5 +277,10 @@ def lacking_baselines(known: tuple[Entry, ...], pairs: list[tuple]) -> list[tupl
     """(method, data set): the baselines that answer a data set of `pairs` too, and are not there.
     Without them a learned method would stand on a leaderboard with nothing to compare it to."""
     used = dict.fromkeys(dataset for _, dataset in pairs)
-    wanted = [(e.id, dataset) for dataset in used for e in known if e.baseline and e.fits(dataset)]
+    wanted = [
+        (e.id, dataset)
+        for dataset in used
+        for e in known
+        if e.baseline and catalogue.fits(e, dataset)
+    ]
     return [pair for pair in wanted if pair not in pairs]

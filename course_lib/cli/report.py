@@ -46,9 +46,11 @@ def report(
 def _place(job: dict) -> tuple[int, int]:
     """Where a job stands in the survey: its task, then its data set as the task lists them; data
     of one's own come last."""
-    listed = list(catalogue.task(job["task"]).sources)
+    listed = list(catalogue.datasets(job["task"]))
     own = job["dataset"] not in listed
-    return catalogue.TASKS.index(job["task"]), len(listed) if own else listed.index(job["dataset"])
+    return catalogue.SECTIONS.index(job["task"]), len(listed) if own else listed.index(
+        job["dataset"]
+    )
 
 
 def _wanted(
@@ -58,7 +60,7 @@ def _wanted(
     dataset: str | None,
     without: tuple[str, ...],
 ) -> bool:
-    sources = catalogue.task(job["task"]).sources.get(job["dataset"], ())
+    sources = catalogue.datasets(job["task"]).get(job["dataset"], ())
     return (
         job["profile"] == profile
         and (not task_ids or job["task"] in task_ids)

@@ -10,6 +10,6 @@ def dataset_here(task: str) -> str:
     from course_lib import catalogue
     from course_lib.data import fetch
 
-    sources = catalogue.task(task).sources
+    sources = catalogue.datasets(task)
     complete = (name for name, needed in sources.items() if all(map(fetch.is_fetched, needed)))
     return next(complete, next(iter(sources)))

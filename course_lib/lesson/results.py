@@ -209,7 +209,7 @@ def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = Non
     from course_lib.benchmark.leaderboard import sections
     from course_lib.benchmark.store import Store
 
-    known = catalogue.task(task).on(dataset or "")
+    known = catalogue.question(task, dataset or next(iter(catalogue.datasets(task))))
     file = Path(__file__).parent / "leaderboards" / f"{task}.json"
     shipped = json.loads(file.read_text("utf-8"))["sections"] if file.is_file() else []
     shipped = [s for s in shipped if s["task"] == task and dataset in (None, s["dataset"])]

@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from course_lib.parts.stacks import padded
+from course_lib.parts.segmentation.stacks import padded
 
 
 def two_convolutions(before: int, after: int, dims: int = 2) -> nn.Sequential:

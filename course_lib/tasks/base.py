@@ -1,4 +1,4 @@
-"""What a task is: cases with known truth, a way to draw training batches, and scores.
+"""What a question is: cases with known truth, a way to draw training batches, and scores.
 
 Scores are kept per case, because intervals need them. A score that exists only for a whole set (an
 area under a curve, a calibration error) is given as each case's share, such that the mean over all
@@ -6,15 +6,16 @@ cases is the set's score: see `metrics.classification.auc_per_case`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
-from course_lib.data import own as own_data
-from course_lib.errors import CourseError
+from course_lib.cases import PATH, Batch, Cases, Facts, is_own
+
+PARTS = ("train", "validation", "test")
+EVERYWHERE = (*PARTS, "batch")
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,31 @@ class Metric:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much training a profile allows: the same for every method of a task."""
+    """How much training a profile allows: the same for every method of a question."""
 
     steps: int
     batch: int
     evaluations: int = 8
+
+
+@dataclass(frozen=True)
+class Field:
+    """One tensor of a case: what a method may read.
+
+    Arguments:
+        shape: sides by name or number, `N 1 H W`: the same name is the same side in all fields of a
+            batch, `*` stands for one or more axes, such as `N 1 *space`.
+        unit: of its values: `HU`, `mm`, `pixels`, `class`, …
+        text: what it holds, in a few words.
+        where: which of `train`, `validation`, `test` and `batch` (a training batch) hold it.
+        dtype: its kind of number, as torch calls it.
+    """
+
+    shape: str
+    unit: str
+    text: str
+    where: tuple[str, ...] = EVERYWHERE
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,15 @@ class Splits:
     train: Cases
     validation: Cases
     test: Cases
+
+    @property
+    def facts(self) -> Facts:
+        """What is fixed for the data set."""
+        return self.train.facts
+
+    def to(self, device: torch.device) -> "Splits":
+        """The same cases with their tensors on `device`."""
+        return Splits(*(part.to(device) for part in (self.train, self.validation, self.test)))
 
 
 @dataclass(frozen=True)
@@ -62,59 +92,45 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Task:
-    """A task of the survey.
+class Question:
+    """What is asked of a kind of case.
 
     Arguments:
-        id, title, survey: name in the catalogue, name for people, section of the survey.
+        id: the name of its file.
+        title: its name for people.
+        fields: name → Field: the contract of a batch.
+        facts: name → what it means: the facts of its data sets.
         headline: the metric that ranks.
         metrics: name → Metric.
-        sources: data set → the registry names it is made from; the first one is the default.
+        sources: data set → the registry names it is made from, the first one is the default;
+            `path:` for the user's own, with what is needed beside them.
         plans: profile → Plan.
-        make: (dataset, profile, seed) → Splits, on the processor.
+        make: (data set, profile, seed) → Splits, on the processor; raises CourseError for what
+            does not fit.
         sample: (training cases, profile, count, generator) → a training batch.
-        score: (prediction, batch) → metric → (N,) values.
-        pictures: (prediction, batch) → panel name → Panel.
-        lesson: the chapter's notebook that runs this task's jobs, without suffix.
-        own: (the user's data, profile, seed) → Splits; raises CourseError for what does not fit.
-        needs: registry names that `own` needs besides the user's data.
-        asks: for data sets with a question of their own, by name or by its part before the first
-            '/': the metrics that apply to them, the headline first; `path:` for the user's own.
-            See `on`.
+        score: (prediction, batch, facts) → metric → (N,) values.
+        pictures: (prediction, batch, facts) → panel name → Panel.
+        kinds: data sets whose facts differ, one of each kind; empty: all are of the first's kind.
     """
 
     id: str
     title: str
-    survey: str
+    fields: Mapping[str, Field]
+    facts: Mapping[str, str]
     headline: str
     metrics: Mapping[str, Metric]
     sources: Mapping[str, tuple[str, ...]]
     plans: Mapping[str, Plan]
     make: Callable[[str, str, int], Splits]
     sample: Callable[[Cases, str, int, torch.Generator], Batch]
-    score: Callable[[Any, Batch], dict[str, Tensor]]
-    pictures: Callable[[Any, Batch], dict[str, Panel]]
-    lesson: str
-    own: Callable[[own_data.OwnData, str, int], Splits] | None = None
-    needs: tuple[str, ...] = ()
-    asks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    score: Callable[[Any, Batch, Facts], dict[str, Tensor]]
+    pictures: Callable[[Any, Batch, Facts], dict[str, Panel]]
+    kinds: tuple[str, ...] = ()
 
-    def on(self, dataset: str) -> "Task":
-        """The task as this data set asks it: with its metrics and its headline."""
-        kind = "path:" if own_data.is_own(dataset) else dataset.partition("/")[0]
-        names = self.asks.get(dataset) or self.asks.get(kind)
-        if not names:
-            return self
-        chosen = {name: self.metrics[name] for name in names}
-        return replace(self, metrics=chosen, headline=names[0])
+    def needs(self, dataset: str) -> tuple[str, ...]:
+        """The registry names that a data set, or the user's own, is made from."""
+        return self.sources[PATH if is_own(dataset) else dataset]
 
-    def splits(self, dataset: str, profile: str, seed: int) -> Splits:
-        """The cases of a data set of this task, or of the user's own (`path:…`), on the processor.
-
-        Raises CourseError when the task cannot use what lies at the path.
-        """
-        if not own_data.is_own(dataset):
-            return self.make(dataset, profile, seed)
-        if self.own is None:
-            raise CourseError(f"{self.title} has no way yet to use data of your own ({dataset}).")
-        return self.own(own_data.read(dataset), profile, seed)
+    def answers(self, dataset: str) -> bool:
+        """Whether this question is asked of a data set."""
+        return (PATH if is_own(dataset) else dataset) in self.sources

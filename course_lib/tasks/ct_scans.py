@@ -14,9 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.data import own
-from course_lib.data.volumes import Volume
-from course_lib.errors import CourseError
+from course_lib.data.volume import Volume
 from course_lib.metrics import image as image_metrics
 from course_lib.tasks.base import Metric, Panel
 
@@ -25,7 +23,6 @@ BODY_MM, WALL_MM, INTERIOR_HU = (250.0, 340.0), 30.0, -500.0
 HU_RANGE = (-1000.0, 1000.0)
 LUNG_WINDOW, SOFT_WINDOW = (-1350.0, 150.0), (-160.0, 240.0)
 OTHER_PATIENTS, SAME_PATIENT = "other patients", "same patient, held-out block"
-OWN_TRAINING_SLICES = 84  # as many as the course's own training patient gives
 
 # Blocks of chest_ct in slices of 2.5 mm. Four slices (10 mm) lie unused between two blocks.
 TRAIN_BLOCKS, VALIDATION_BLOCK, TEST_BLOCK = ((8, 62), (96, 126)), (66, 74), (78, 92)
@@ -64,36 +61,6 @@ def tumour_range(volume: Volume) -> tuple[int, int]:
     """The slices that show the tumour."""
     rows = volume.labels["gtv"].any(axis=(1, 2)).nonzero()[0]
     return int(rows[0]), int(rows[-1]) + 1
-
-
-def own_slices(
-    data: own.OwnData, task: str, every: int, validation: int, test: int
-) -> dict[str, list[tuple[Volume, list[int]]]]:
-    """Part → CT volumes of the user's with the slices taken from each, evenly spread.
-
-    Subjects are split by `own.subject_split`. All training subjects together give about as many
-    slices as the course's own training patient, every `every`-th of them; the others give
-    `validation` and `test` slices each. A test subject's slices are adjacent.
-
-    Raises CourseError for anything but CT in HU.
-    """
-    own.expect(data, own.Scans, task)
-    if wrong := [volume.subject for volume in data.volumes if volume.unit != "HU"]:
-        raise CourseError(
-            f"{task} scans CT in HU, but {wrong[0]} in {data.source} holds no values below -500: "
-            "it is no CT, or its values are not HU."
-        )
-    members = own.parts([volume.subject for volume in data.volumes])
-    share = -(-OWN_TRAINING_SLICES // every // len(members["train"]))
-    counts = {"train": share, "validation": validation, "test": test}
-    choose = {"train": spread, "validation": spread, "test": middle}
-    return {
-        part: [
-            (volume, choose[part](0, len(volume.image), min(counts[part], len(volume.image))))
-            for volume in (data.volumes[i] for i in members[part])
-        ]
-        for part in members
-    }
 
 
 def generator(task: str, seed: int, part: str) -> torch.Generator:

@@ -44,7 +44,7 @@ from course_lib import catalogue, device
 from course_lib.lesson import exercise, quiz
 from course_lib.lesson.widgets.dose import dose_explorer
 from course_lib.physics import ct
-from course_lib.tasks.denoising import LOW_PHOTONS, NORMAL_PHOTONS
+from course_lib.tasks.denoising.low_dose import LOW_PHOTONS, NORMAL_PHOTONS
 
 print(device.describe())
 denoising = catalogue.task(task)

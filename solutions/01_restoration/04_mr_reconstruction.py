@@ -165,7 +165,7 @@ data_consistency = exercise("reconstruction_mr.data_consistency").check(data_con
 # %% tags=["lesson"]
 import torch.nn.functional as F
 
-from course_lib.parts.complex_channels import to_channels, to_complex
+from course_lib.parts.reconstruction_mr.complex_channels import to_channels, to_complex
 
 picture = case["zero_filled"]
 for _ in range(50):

@@ -204,7 +204,7 @@ for name, loss in (("yours", mine), ("the obvious one", obvious)):
 # of pooling, batch norm, tanh at the end. Here is the generator that this lesson uses.
 
 # %% tags=["lesson"]
-from course_lib.parts import dcgan
+from course_lib.parts.augmentation import dcgan
 
 show.source(dcgan.generator)
 
@@ -333,7 +333,7 @@ kernel_distance = exercise("augmentation.kernel_distance").check(kernel_distance
 
 # %% tags=["lesson"]
 from course_lib.metrics.generation import frechet_distance
-from course_lib.tasks.augmentation import image_features
+from course_lib.tasks.augmentation.malignancy import image_features
 
 features = image_features(splits.test["image"])
 generator = torch.Generator().manual_seed(0)

@@ -46,7 +46,7 @@ from course_lib.fit import fit, predict
 from course_lib.lesson import exercise, quiz
 from course_lib.lesson.structures import structure_table
 from course_lib.lesson.widgets.threshold import pixels, threshold_explorer
-from course_lib.tasks.segmentation import colour, structures
+from course_lib.tasks.segmentation.structures import colour, structures
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two

@@ -135,7 +135,7 @@ auc = exercise("classification.auc").check(auc)
 # exercise("classification.auc").hint(1)
 
 # %% tags=["lesson"]
-from course_lib.parts.radiomics import threshold_outline
+from course_lib.parts.classification.radiomics import threshold_outline
 
 rough = threshold_outline(test.tensors).flatten(1).sum(1) * test["pixel_mm"] ** 2
 print(f"size in the readers' outline: AUC {auc(size, test['label']):.3f}, chance is 0.5")
@@ -153,7 +153,7 @@ print(f"size in an outline by threshold: AUC {auc(rough, test['label']):.3f}")
 
 # %% tags=["lesson"]
 from course_lib.lesson.picture import Table
-from course_lib.parts.radiomics import FEATURES, radiomics
+from course_lib.parts.classification.radiomics import FEATURES, radiomics
 
 small = train.subset(range(min(40, len(train))))
 measured = catalogue.build("radiomics_ml")

@@ -44,7 +44,7 @@ from course_lib import catalogue, device
 from course_lib.fit import predict
 from course_lib.lesson.widgets.detector import detector_explorer
 from course_lib.metrics.detection import box_iou
-from course_lib.parts import boxes as boxes_kit
+from course_lib.parts.detection import boxes as boxes_kit
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two

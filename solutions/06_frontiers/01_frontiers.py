@@ -41,12 +41,12 @@ folder = None
 import torch
 
 from course_lib import catalogue, device
-from course_lib.data import scenes
 from course_lib.fit import evaluate, fit, predict
 from course_lib.lesson.widgets.rescan import rescan_explorer
 from course_lib.metrics.saliency import rank_correlation
-from course_lib.parts import saliency
-from course_lib.parts.reader import seen
+from course_lib.parts.frontier import saliency
+from course_lib.parts.frontier.reader import seen
+from course_lib.tasks.frontier import scenes
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two

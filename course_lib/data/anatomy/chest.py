@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from course_lib.data.anatomy.tissues import CHEST, labels
-from course_lib.data.volumes import Volume
+from course_lib.data.volume import Volume
 
 _ORGANS = {
     "spleen": ("spleen",),

@@ -19,7 +19,7 @@ from skimage.segmentation import watershed
 from torch.nn import functional as F
 
 from course_lib.data.anatomy.tissues import labels
-from course_lib.data.volumes import Volume
+from course_lib.data.volume import Volume
 from course_lib.physics.fields import random_velocity, voxel_grid
 
 SHAPE = (184, 224, 192)

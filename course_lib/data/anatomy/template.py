@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from course_lib.data import derived, volumes
+from course_lib.data import derived
 from course_lib.data.anatomy import chest, donor
+from course_lib.data.sets import brain_donors, brain_mni, chest_ct
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 
 DETAIL_UNITS = 400
@@ -52,7 +54,7 @@ def subjects(region: str, dims: int = 2) -> tuple[str, ...]:
     Raises CourseError for another region.
     """
     if region == "brain":
-        return tuple(f"donor-{name}" for name in volumes.DONORS)
+        return tuple(f"donor-{name}" for name in brain_donors.DONORS)
     if region == "chest":
         blocks = tuple(f"LIDC-IDRI-0001/block-{k + 1}" for k in range(_BLOCKS))
         return blocks if dims == 2 else ("LIDC-IDRI-0001",)
@@ -104,8 +106,8 @@ def volume_template(region: str, subject: str) -> Template:
 
 @lru_cache(maxsize=1)
 def _chest() -> Template:
-    scan = volumes.chest_ct()
-    tissue, detail = chest.tissue_map(scan, volumes.organ_names())
+    scan = chest_ct.load()
+    tissue, detail = chest.tissue_map(scan, chest_ct.organ_names())
     image = np.where(tissue > 0, scan.image, -1000).astype(np.float32)  # without the table
     return Template(
         tissue,
@@ -119,8 +121,8 @@ def _chest() -> Template:
 
 
 @lru_cache(maxsize=1)
-def _average() -> tuple[volumes.Volume, np.ndarray]:
-    mni = volumes.brain_mni()
+def _average() -> tuple[Volume, np.ndarray]:
+    mni = brain_mni.load()
     return mni, donor.hindbrain(mni)
 
 
@@ -130,7 +132,7 @@ def _head(subject: str) -> dict[str, np.ndarray]:
 
     def work_out() -> dict[str, np.ndarray]:
         number = subjects("brain").index(subject)
-        tissue, detail = donor.head(volumes.brain_donors()[number], *_average(), number)
+        tissue, detail = donor.head(brain_donors.load()[number], *_average(), number)
         rows = np.round(LEVELS_MM["brain"] - donor.ORIGIN_MM[0]).astype(int)
         fine = np.stack([_refine(tissue[row]) for row in rows])
         return {"tissue": tissue, "detail": _quantise(detail), "fine": fine}

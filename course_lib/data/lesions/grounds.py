@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from course_lib.data import derived, lidc, volumes
-from course_lib.data.volumes import Volume, organ_names
+from course_lib.data import derived
+from course_lib.data.sets import chest_ct, lidc, lung_tumours
+from course_lib.data.sets.chest_ct import organ_names
+from course_lib.data.volume import Volume
 
 PIXEL_MM = 1.0
 PARTS = ("lung", "known", "voxels", "wall_mm", "vessel_mm")
@@ -45,7 +47,7 @@ def chest() -> Ground:
     """The training patient (LIDC-IDRI-0001), with his own nodule in `known`."""
 
     def measure() -> list[Ground]:
-        volume = volumes.chest_ct()
+        volume = chest_ct.load()
         numbers = [k for k, name in organ_names().items() if name.startswith("lung_")]
         lung = np.isin(volume.labels["organs"], numbers)
         known = np.zeros(lung.shape, bool)
@@ -63,7 +65,7 @@ def tumour_patients() -> tuple[Ground, ...]:
     def measure() -> list[Ground]:
         return [
             _ground(volume, dark_lung(volume.image), volume.labels["gtv"] > 0)
-            for volume in volumes.lung_tumours()
+            for volume in lung_tumours.load()
         ]
 
     return tuple(_kept("lung_tumours", measure))

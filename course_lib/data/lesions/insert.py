@@ -11,8 +11,8 @@ import torch
 from scipy import ndimage
 
 from course_lib.data.lesions.shapes import Shape, shape
-from course_lib.data.lidc import Nodule
-from course_lib.data.volumes import Volume
+from course_lib.data.sets.lidc import Nodule
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 
 GROUND_GLASS_HU, SOLID_HU, CALCIUM_HU = -600.0, 40.0, 330.0

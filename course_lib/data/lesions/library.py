@@ -15,7 +15,7 @@ from torch import Tensor
 from course_lib.data import derived
 from course_lib.data.lesions.patches import Lungs, lungs, nodule_patches
 from course_lib.data.lesions.shapes import nodules
-from course_lib.data.lidc import Nodule
+from course_lib.data.sets.lidc import Nodule
 
 BENIGN, MALIGNANT = 2.5, 3.5
 """Mean ratings below and above count; what lies between is indeterminate and left out."""

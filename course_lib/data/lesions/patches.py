@@ -9,11 +9,12 @@ import torch
 from scipy import ndimage
 
 from course_lib.cases import Cases
-from course_lib.data import lidc, volumes
 from course_lib.data.lesions.insert import grid_size, put
 from course_lib.data.lesions.shapes import Shape, nodules, shape
-from course_lib.data.lidc import RATINGS, Annotation, Nodule
-from course_lib.data.volumes import Volume, organ_names
+from course_lib.data.sets import chest_ct, lidc
+from course_lib.data.sets.chest_ct import organ_names
+from course_lib.data.sets.lidc import RATINGS, Annotation, Nodule
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 
 ATTACHED = 0.2
@@ -72,7 +73,7 @@ def lungs(volume: Volume | None = None) -> Lungs:
 
 @lru_cache(maxsize=1)
 def _chest_lungs() -> Lungs:
-    return lungs(volumes.chest_ct())
+    return lungs(chest_ct.load())
 
 
 def place(

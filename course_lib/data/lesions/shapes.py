@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from course_lib.data import lidc
-from course_lib.data.lidc import Nodule
-from course_lib.data.volumes import fill_polygon
+from course_lib.data.sets import lidc
+from course_lib.data.sets.lidc import Nodule
+from course_lib.data.volume import fill_polygon
 
 
 @dataclass(frozen=True)

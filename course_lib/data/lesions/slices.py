@@ -10,8 +10,8 @@ from torch import Tensor
 from course_lib.data.lesions.grounds import Ground
 from course_lib.data.lesions.insert import grid_size, put
 from course_lib.data.lesions.shapes import Shape, nodules, shape
-from course_lib.data.lidc import Nodule
-from course_lib.data.volumes import Volume
+from course_lib.data.sets.lidc import Nodule
+from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
 
 DIAMETERS_MM = (6.0, 32.0)

@@ -14,7 +14,7 @@ from course_lib.cases import Cases
 from course_lib.data import derived
 from course_lib.data.lesions.patches import nodule_patches
 from course_lib.data.lesions.shapes import nodules
-from course_lib.data.lidc import Annotation, Nodule
+from course_lib.data.sets.lidc import Annotation, Nodule
 from course_lib.errors import CourseError
 
 LARGEST_MM = 30.0  # beyond it is called a mass

@@ -1,4 +1,4 @@
-"""The user's own data: `--dataset path:FOLDER`. What a path holds, and who is tested on.
+"""The user's own data: `--dataset path:FOLDER`. What a path holds.
 
 Five formats are known by what lies in the path:
 
@@ -10,14 +10,14 @@ Five formats are known by what lies in the path:
 - a COCO folder (a JSON file with images and boxes) → `Boxed`;
 - a folder of 2D pictures (PNG, JPEG, TIFF) → `Pictures`.
 
-A task says in `Task.own` what it makes of them, and raises CourseError for what does not fit.
+A section's question `own` says what it makes of them, and raises CourseError for what does not fit.
 """
 
 import hashlib
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from course_lib.cases import UNVERIFIED
 from course_lib.data.own.kinds import Boxed, Labelled, OwnData, Pictures, Scans
 from course_lib.errors import CourseError
 
@@ -29,22 +29,13 @@ __all__ = [
     "Scans",
     "expect",
     "fingerprint",
-    "is_own",
-    "parts",
     "read",
-    "subject_split",
 ]
 
-PATH, UNVERIFIED = "path:", "unverified:"
 FORMATS = (
     "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, "
     "a COCO folder (a .json with images and boxes), or a folder of PNG, JPEG or TIFF pictures"
 )
-
-
-def is_own(dataset: str) -> bool:
-    """Whether a data set's name is a path of the user's."""
-    return dataset.startswith((PATH, UNVERIFIED))
 
 
 def location(dataset: str) -> Path:
@@ -93,35 +84,3 @@ def expect(data: OwnData, kinds: type | tuple[type, ...], task: str) -> None:
     if not isinstance(data, kinds):
         wanted = " or ".join(kind.what for kind in kinds)
         raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
-
-
-def subject_split(subjects: Sequence[str]) -> dict[str, str]:
-    """Subject → 'train', 'validation' or 'test': about 60, 20 and 20 %, at least one of each.
-
-    Decided by a hash of the names, not by the seed and not by the order, so that the same subjects
-    are tested on in every run.
-
-    Raises CourseError for fewer than three subjects.
-
-    >>> sorted(subject_split(["a", "b", "c"]).values())
-    ['test', 'train', 'validation']
-    """
-    names = sorted(set(subjects), key=lambda name: hashlib.sha256(name.encode()).digest())
-    if len(names) < 3:
-        raise CourseError(
-            f"{len(names)} subjects cannot be split into training, validation and test; at least "
-            "3 are needed."
-        )
-    share = max(1, round(len(names) / 5))
-    words = ["test"] * share + ["validation"] * share
-    words += ["train"] * (len(names) - len(words))
-    return dict(zip(names, words, strict=True))
-
-
-def parts(subjects: Sequence[str]) -> dict[str, list[int]]:
-    """Part → the positions in `subjects` that belong to it, by `subject_split`."""
-    split = subject_split(subjects)
-    return {
-        part: [i for i, subject in enumerate(subjects) if split[subject] == part]
-        for part in ("train", "validation", "test")
-    }

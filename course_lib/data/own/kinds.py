@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from course_lib.data.volumes import Volume
+from course_lib.data.volume import Volume
 
 
 @dataclass(frozen=True)

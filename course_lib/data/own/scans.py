@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.data.own.kinds import Scans
-from course_lib.data.volumes import HU_RANGE, Volume, nifti
+from course_lib.data.volume import HU_RANGE, Volume, nifti
 from course_lib.errors import CourseError
 
 IMAGES = ("images", "imagesTr", "image", "source")

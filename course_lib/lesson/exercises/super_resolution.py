@@ -3,7 +3,7 @@
 import torch
 
 from course_lib.lesson.exercise import Exercise, expect
-from course_lib.parts.shuffle import shuffle
+from course_lib.parts.super_resolution.shuffle import shuffle
 
 
 def blur_decimate(image, weights, factor):

@@ -3,7 +3,7 @@
 import torch
 
 from course_lib.lesson.exercise import Exercise, expect
-from course_lib.losses.gradients import gradient_correlation
+from course_lib.parts.translation.gradients import gradient_correlation
 
 
 def cycle_loss(there, back, source, target):

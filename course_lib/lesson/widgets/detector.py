@@ -5,7 +5,7 @@ import torch
 from course_lib.lesson.live import Explorer
 from course_lib.lesson.picture import BLUE, ORANGE, Picture, canvas
 from course_lib.metrics.detection import alarms_and_hits
-from course_lib.parts.boxes import as_lists
+from course_lib.parts.detection.boxes import as_lists
 
 
 class Answers:

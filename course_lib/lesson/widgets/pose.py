@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.lesson.live import Explorer
 from course_lib.lesson.picture import Picture, canvas
-from course_lib.parts.pose import camera_of, drr_of
+from course_lib.parts.registration.pose import camera_of, drr_of
 from course_lib.physics import drr
 
 KNOBS = {

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.cases import Batch
-from course_lib.losses.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.methods.base import Method
-from course_lib.parts import dcgan
+from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.parts.augment import Change
+from course_lib.parts.augmentation import dcgan
 from course_lib.parts.hounsfield import from_lung_range, lung_range
 
 

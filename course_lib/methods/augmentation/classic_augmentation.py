@@ -20,7 +20,7 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Classical
 from course_lib.parts.augment import Change
-from course_lib.parts.downstream import Judged
+from course_lib.parts.augmentation.downstream import Judged
 
 
 class ClassicAugmentation(Judged, Classical):

@@ -27,11 +27,11 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
-from course_lib.losses.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.methods.base import Method
-from course_lib.parts import dcgan
+from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.parts.augment import Change
-from course_lib.parts.downstream import Judged
+from course_lib.parts.augmentation import dcgan
+from course_lib.parts.augmentation.downstream import Judged
 from course_lib.parts.hounsfield import from_lung_range, lung_range
 
 

@@ -26,12 +26,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
-from course_lib.data.pretrained import efficientnet_lite0
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method, Stage
-from course_lib.parts.backbone import as_pictures
+from course_lib.parts.classification.backbone import as_pictures
 from course_lib.parts.efficientnet_lite import FEATURES, GROUPS, EfficientNetLite0
 from course_lib.parts.intensity import unit_range
+from course_lib.parts.pretrained import efficientnet_lite0
 
 
 class FineTuning(Method):

@@ -26,13 +26,13 @@ import torch
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases
-from course_lib.data.pretrained import efficientnet_lite0
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
-from course_lib.parts.backbone import LAYERS, calibrate, pooled
+from course_lib.parts.classification.backbone import LAYERS, calibrate, pooled
+from course_lib.parts.classification.learners import Learner, Remembered
 from course_lib.parts.efficientnet_lite import EfficientNetLite0
 from course_lib.parts.intensity import unit_range
-from course_lib.parts.learners import Learner, Remembered
+from course_lib.parts.pretrained import efficientnet_lite0
 
 
 class FixedFeaturesML(Classical):

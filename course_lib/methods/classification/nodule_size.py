@@ -15,8 +15,8 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
-from course_lib.parts.learners import Learner
-from course_lib.parts.radiomics import threshold_outline
+from course_lib.parts.classification.learners import Learner
+from course_lib.parts.classification.radiomics import threshold_outline
 
 
 class NoduleSize(Classical):

@@ -27,8 +27,8 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
-from course_lib.parts.learners import Learner, Remembered
-from course_lib.parts.radiomics import (
+from course_lib.parts.classification.learners import Learner, Remembered
+from course_lib.parts.classification.radiomics import (
     FEATURES,
     agreement,
     another_outline,

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 
@@ -27,6 +27,11 @@ class CNNDAE(Method):
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
+        self.width = width
+
+    def build(self, facts: Facts) -> None:
+        """Encoder, decoder and the last layer."""
+        width = self.width
 
         def layer(before: int) -> list[nn.Module]:
             return [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(inplace=True)]

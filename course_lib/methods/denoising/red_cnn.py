@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 
@@ -32,6 +32,11 @@ class REDCNN(Method):
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
+        self.width = width
+
+    def build(self, facts: Facts) -> None:
+        """Five convolutions and five transposed ones."""
+        width = self.width
         widths = [1, *[width] * 5]
         self.encoder = nn.ModuleList(nn.Conv2d(before, width, 5) for before in widths[:-1])
         self.decoder = nn.ModuleList(

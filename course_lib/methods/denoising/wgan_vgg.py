@@ -30,16 +30,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
-from course_lib.data.pretrained import efficientnet_lite0
-from course_lib.losses.adversarial import (
+from course_lib.cases import Batch, Facts
+from course_lib.methods.base import Method, Stage
+from course_lib.parts.adversarial import (
     gradient_penalty,
     wasserstein_critic,
     wasserstein_generator,
 )
-from course_lib.losses.perceptual import PerceptualLoss
-from course_lib.methods.base import Method, Stage
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.perceptual import PerceptualLoss
+from course_lib.parts.pretrained import efficientnet_lite0
 
 
 def generator(width: int = 32, layers: int = 8) -> nn.Sequential:
@@ -70,6 +70,7 @@ class WGANVGG(Method):
     """Wasserstein GAN with a perceptual loss."""
 
     adversarial_rate = 3e-4
+    schedule = "stage"  # the generator starts its second stage at the adversarial rate
     critic_steps = 4
     penalty = 10.0
 
@@ -79,10 +80,13 @@ class WGANVGG(Method):
         super().__init__()
         self.adversarial, self.perceptual, self.pixel = adversarial, perceptual, pixel
         if adversarial and (perceptual or pixel):
-            self.stages = (Stage("anatomy", 3), Stage("adversarial", 1))
+            self.stages = (Stage("anatomy", 3, ("generator",)), Stage("adversarial", 1))
+
+    def build(self, facts: Facts) -> None:
+        """Generator, critic and feature network; what has no weight in the loss is left out."""
         self.generator = generator()
-        self.critic = critic() if adversarial else None
-        self.features = PerceptualLoss(efficientnet_lite0(), group=2) if perceptual else None
+        self.critic = critic() if self.adversarial else None
+        self.features = PerceptualLoss(efficientnet_lite0(), group=2) if self.perceptual else None
 
     @property
     def playing(self) -> bool:
@@ -92,7 +96,7 @@ class WGANVGG(Method):
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Two players; without the critic, the generator alone."""
         players = {"generator": self.generator.parameters()}
-        if self.playing:
+        if self.critic is not None:
             players["critic"] = self.critic.parameters()
         return players
 
@@ -109,21 +113,22 @@ class WGANVGG(Method):
                 fake = self.generator(low)
             for _ in range(self.critic_steps):
                 yield "critic", self._critic_loss(normal, fake)
-        yield "generator", self._generator_loss(self.generator(low), normal)
+        yield "generator", self.weighted(self.judged(self.generator(low), normal))
 
     def _critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         distance = wasserstein_critic(self.critic(real), self.critic(fake))
         return distance + self.penalty * gradient_penalty(self.critic, real, fake)
 
-    def _generator_loss(self, denoised: Tensor, normal: Tensor) -> Tensor:
-        loss = denoised.new_zeros(())
+    def judged(self, denoised: Tensor, normal: Tensor) -> dict[str, Tensor]:
+        """The terms of the generator's loss that have a weight."""
+        terms = {}
         if self.playing:
-            loss = loss + self.adversarial * wasserstein_generator(self.critic(denoised))
+            terms["adversarial"] = wasserstein_generator(self.critic(denoised))
         if self.features is not None:
-            loss = loss + self.perceptual * self.features(denoised / 2, normal / 2)
+            terms["perceptual"] = self.features(denoised / 2, normal / 2)
         if self.pixel:
-            loss = loss + self.pixel * F.mse_loss(denoised, normal)
-        return loss
+            terms["pixel"] = F.mse_loss(denoised, normal)
+        return terms
 
     def predict(self, batch: Batch) -> Tensor:
         """The denoised scan in HU."""

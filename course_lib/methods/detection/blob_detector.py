@@ -19,7 +19,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.boxes import padded, suppress
+from course_lib.parts.detection.boxes import padded, suppress
 
 SIGMAS = tuple(1.2 * 1.25**k for k in range(11))
 """Radii of 1.7 to 16 pixels."""

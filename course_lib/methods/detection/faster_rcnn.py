@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Method
 from course_lib.metrics.detection import box_iou
-from course_lib.parts.boxes import (
+from course_lib.parts.detection.boxes import (
     anchors,
     decode,
     encode,
@@ -40,8 +40,8 @@ from course_lib.parts.boxes import (
     suppress_classes,
     targets,
 )
-from course_lib.parts.pyramid import STRIDES, Pyramid
-from course_lib.parts.roi_align import roi_align
+from course_lib.parts.detection.pyramid import STRIDES, Pyramid
+from course_lib.parts.detection.roi_align import roi_align
 
 SIDES = (5.0, 7.0, 10.0, 14.0, 20.0, 28.0)
 ANCHORS_SAMPLED, REGIONS_SAMPLED = 64, 32

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Method, Stage
-from course_lib.parts.boxes import padded, suppress_classes, targets
-from course_lib.parts.pyramid import normalised
+from course_lib.parts.detection.boxes import padded, suppress_classes, targets
+from course_lib.parts.detection.pyramid import normalised
 
 PATCH = 24
 POSITIVES = 8  # of each kind, per image

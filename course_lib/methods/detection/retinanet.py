@@ -31,8 +31,16 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Method
-from course_lib.parts.boxes import anchors, decode, encode, match, padded, suppress_classes, targets
-from course_lib.parts.pyramid import STRIDES, Pyramid
+from course_lib.parts.detection.boxes import (
+    anchors,
+    decode,
+    encode,
+    match,
+    padded,
+    suppress_classes,
+    targets,
+)
+from course_lib.parts.detection.pyramid import STRIDES, Pyramid
 
 SIDES = tuple(tuple(1.25 * s * 2 ** (k / 3) for k in range(3)) for s in STRIDES)
 PRIOR = 0.01

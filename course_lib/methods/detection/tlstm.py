@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
-from course_lib.parts.pyramid import block, normalised
+from course_lib.parts.detection.pyramid import block, normalised
 
 YEAR, WEIGHT_DECAY = 365.0, 0.01
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
-from course_lib.parts.reader import seen
+from course_lib.parts.frontier.reader import seen
 
 PATCH, EVERY, FEATURES = 16, 8, 48
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Classical
-from course_lib.parts.reader import two
+from course_lib.parts.frontier.reader import two
 from course_lib.physics.ct_site import blurred
 
 EDGE = 4  # pixels at the border, whose surroundings are unknown

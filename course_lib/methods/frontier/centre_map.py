@@ -13,7 +13,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.reader import two
+from course_lib.parts.frontier.reader import two
 
 
 class CentreMap(Classical):

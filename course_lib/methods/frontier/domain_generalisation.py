@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.frontier.domain_shift_benchmark import DomainShiftBenchmark
-from course_lib.parts.reader import Reader, seen
+from course_lib.parts.frontier.reader import Reader, seen
 from course_lib.physics.ct_site import blurred
 
 REMEDIES = ("augmentation", "histogram", "adabn")

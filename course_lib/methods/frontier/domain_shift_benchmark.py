@@ -19,7 +19,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
-from course_lib.parts.reader import Reader, seen
+from course_lib.parts.frontier.reader import Reader, seen
 
 
 class DomainShiftBenchmark(Method):

@@ -16,8 +16,8 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
-from course_lib.parts.outline import highest, outline_loss, outline_net
-from course_lib.parts.reader import seen, two
+from course_lib.parts.frontier.outline import highest, outline_loss, outline_net
+from course_lib.parts.frontier.reader import seen, two
 
 
 class MaskUNet(Method):

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
-from course_lib.parts import saliency
-from course_lib.parts.reader import seen, small_resnet
+from course_lib.parts.frontier import saliency
+from course_lib.parts.frontier.reader import seen, small_resnet
 
 
 class SaliencyExplanations(Method):

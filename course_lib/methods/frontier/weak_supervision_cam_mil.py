@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Method, Stage
-from course_lib.parts.outline import outline_loss, outline_net
-from course_lib.parts.reader import seen, small_resnet
-from course_lib.parts.saliency import cam
+from course_lib.parts.frontier.outline import outline_loss, outline_net
+from course_lib.parts.frontier.reader import seen, small_resnet
+from course_lib.parts.frontier.saliency import cam
 
 
 class WeakSupervisionCAMMIL(Method):

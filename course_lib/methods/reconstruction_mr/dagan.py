@@ -28,9 +28,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch
-from course_lib.data.pretrained import efficientnet_lite0
-from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.methods.base import Method
+from course_lib.parts.perceptual import PerceptualLoss
+from course_lib.parts.pretrained import efficientnet_lite0
 
 HEADROOM = 1.2
 

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Method, Stage
-from course_lib.parts.complex_channels import to_channels, to_complex
+from course_lib.parts.reconstruction_mr.complex_channels import to_channels, to_complex
 from course_lib.physics import mr
 
 EPSILON = 0.02

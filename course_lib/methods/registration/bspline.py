@@ -13,8 +13,8 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts import itk
-from course_lib.parts.fields import both_ways
+from course_lib.parts.registration import itk
+from course_lib.parts.registration.fields import both_ways
 
 
 class BSpline(Classical):

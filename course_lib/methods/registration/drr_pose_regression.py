@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
-from course_lib.parts.pose import camera_of, drr_of
+from course_lib.parts.registration.pose import camera_of, drr_of
 from course_lib.physics import drr, fields
 
 GROUPS = {"in_plane": drr.IN_PLANE, "out_of_plane": drr.OUT_OF_PLANE, "depth": drr.DEPTH}

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from course_lib.losses.registration import mutual_information
 from course_lib.methods.registration.ffd_ncc import FFDNCC
+from course_lib.parts.registration.losses import mutual_information
 
 
 class FFDMutualInformation(FFDNCC):

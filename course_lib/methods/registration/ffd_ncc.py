@@ -14,10 +14,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from course_lib.cases import Batch
-from course_lib.losses.registration import local_ncc
 from course_lib.methods.base import Classical
-from course_lib.parts import free_form
-from course_lib.parts.fields import both_ways
+from course_lib.parts.registration import free_form
+from course_lib.parts.registration.fields import both_ways
+from course_lib.parts.registration.losses import local_ncc
 
 
 class FFDNCC(Classical):

@@ -28,14 +28,14 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
-from course_lib.losses.registration import (
+from course_lib.methods.base import Method
+from course_lib.parts.registration.fields import images, small_start
+from course_lib.parts.registration.losses import (
     anti_fold,
     inverse_inconsistency,
     smoothness,
     squared_difference,
 )
-from course_lib.methods.base import Method
-from course_lib.parts.fields import images, small_start
 from course_lib.physics import fields
 
 

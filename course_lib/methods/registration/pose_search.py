@@ -18,8 +18,8 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.fields import standardised
-from course_lib.parts.pose import camera_of, drr_of
+from course_lib.parts.registration.fields import standardised
+from course_lib.parts.registration.pose import camera_of, drr_of
 
 
 class PoseSearch(Classical):

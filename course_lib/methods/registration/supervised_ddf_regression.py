@@ -29,8 +29,8 @@ from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.methods.registration.demons import Demons
-from course_lib.parts.fields import both_ways, images
-from course_lib.parts.registration_unet import RegistrationUNet
+from course_lib.parts.registration.fields import both_ways, images
+from course_lib.parts.registration.unet import RegistrationUNet
 from course_lib.physics import fields
 
 SOURCES = ("exact", "noisy", "demons", "demons_few")

@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
-from course_lib.parts import free_form
-from course_lib.parts.fields import images, standardised
+from course_lib.parts.registration import free_form
+from course_lib.parts.registration.fields import images, standardised
 from course_lib.physics import fields
 
 PATCH = 17

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
-from course_lib.losses.registration import local_ncc, smoothness, squared_difference
 from course_lib.methods.base import Method
-from course_lib.parts.fields import both_ways, images
-from course_lib.parts.registration_unet import RegistrationUNet
+from course_lib.parts.registration.fields import both_ways, images
+from course_lib.parts.registration.losses import local_ncc, smoothness, squared_difference
+from course_lib.parts.registration.unet import RegistrationUNet
 from course_lib.physics import fields
 
 

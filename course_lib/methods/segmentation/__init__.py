@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases
-from course_lib.losses.segmentation import damped_cross_entropy
 from course_lib.methods.base import Method
-from course_lib.parts.stacks import standardise
+from course_lib.parts.segmentation.losses import damped_cross_entropy
+from course_lib.parts.segmentation.stacks import standardise
 
 
 class Segmenter(Method):

@@ -24,11 +24,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch
-from course_lib.losses.segmentation import damped_cross_entropy
 from course_lib.methods.base import Stage
 from course_lib.methods.segmentation import Segmenter
-from course_lib.parts.conv_lstm import BiConvLSTM
-from course_lib.parts.stacks import from_slices, padded, standardise, to_slices
+from course_lib.parts.segmentation.conv_lstm import BiConvLSTM
+from course_lib.parts.segmentation.losses import damped_cross_entropy
+from course_lib.parts.segmentation.stacks import from_slices, padded, standardise, to_slices
 from course_lib.parts.u_net import UNetwork
 
 

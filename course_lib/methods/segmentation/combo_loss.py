@@ -16,8 +16,8 @@ slip in the background term; this follows the formula.
 
 from torch import Tensor
 
-from course_lib.losses.segmentation import combo_loss
 from course_lib.methods.segmentation.unet import UNet
+from course_lib.parts.segmentation.losses import combo_loss
 
 
 class ComboLoss(UNet):

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Classical
-from course_lib.parts.stacks import standardise
+from course_lib.parts.segmentation.stacks import standardise
 
 BINS = 64
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch, Cases
 from course_lib.methods.base import Classical
-from course_lib.parts.stacks import standardise
+from course_lib.parts.segmentation.stacks import standardise
 
 SCALES = (0.7, 1.5, 3.0)
 SAMPLES, TREES = 30_000, 30

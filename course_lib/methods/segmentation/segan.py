@@ -34,10 +34,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch
-from course_lib.losses.segmentation import one_hot
 from course_lib.methods.segmentation import Segmenter
 from course_lib.methods.segmentation.unet import SliceBySlice
-from course_lib.parts.stacks import standardise, to_slices
+from course_lib.parts.segmentation.losses import one_hot
+from course_lib.parts.segmentation.stacks import standardise, to_slices
 from course_lib.parts.u_net import UNetwork
 
 

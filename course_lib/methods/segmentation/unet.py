@@ -24,9 +24,9 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor, nn
 
-from course_lib.losses.segmentation import LOSSES
 from course_lib.methods.segmentation import Segmenter
-from course_lib.parts.stacks import from_slices, to_slices
+from course_lib.parts.segmentation.losses import LOSSES
+from course_lib.parts.segmentation.stacks import from_slices, to_slices
 from course_lib.parts.u_net import UNetwork
 
 

@@ -19,9 +19,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from course_lib.losses.segmentation import LOSSES
 from course_lib.methods.segmentation import Segmenter
-from course_lib.parts.stacks import padded
+from course_lib.parts.segmentation.losses import LOSSES
+from course_lib.parts.segmentation.stacks import padded
 
 
 class Stage3D(nn.Module):

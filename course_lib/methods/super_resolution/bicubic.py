@@ -4,7 +4,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.planes import from_planes, plane_factors, scale_of, to_planes
+from course_lib.parts.super_resolution.planes import from_planes, plane_factors, scale_of, to_planes
 from course_lib.physics.resolution import enlarge
 
 

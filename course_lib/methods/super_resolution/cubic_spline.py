@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.planes import scale_of
+from course_lib.parts.super_resolution.planes import scale_of
 from course_lib.physics.resolution import enlarge
 
 

@@ -24,8 +24,8 @@ from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.planes import from_planes, plane_factors, scale_of, to_planes
-from course_lib.parts.shuffle import linear_start, shuffle
+from course_lib.parts.super_resolution.planes import from_planes, plane_factors, scale_of, to_planes
+from course_lib.parts.super_resolution.shuffle import linear_start, shuffle
 
 
 class ESPCN(Method):

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.planes import scale_of
+from course_lib.parts.super_resolution.planes import scale_of
 from course_lib.physics.resolution import enlarge
 
 

@@ -22,7 +22,13 @@ from torch import Tensor, nn
 from course_lib.cases import Batch
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.planes import Scale, from_planes, plane_factors, scale_of, to_planes
+from course_lib.parts.super_resolution.planes import (
+    Scale,
+    from_planes,
+    plane_factors,
+    scale_of,
+    to_planes,
+)
 from course_lib.physics.resolution import enlarge
 
 

@@ -27,9 +27,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch
-from course_lib.losses.adversarial import least_squares_critic, least_squares_generator
 from course_lib.methods.base import Method
-from course_lib.parts.translators import (
+from course_lib.parts.adversarial import least_squares_critic, least_squares_generator
+from course_lib.parts.translation.translators import (
     from_unit,
     patch_discriminator,
     resnet_generator,

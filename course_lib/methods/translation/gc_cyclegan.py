@@ -21,8 +21,8 @@ Hiasa et al. 2018, SASHIMI, LNCS 11037:31-41, doi 10.1007/978-3-030-00536-8_4.
 
 from torch import Tensor
 
-from course_lib.losses.gradients import gradient_consistency
 from course_lib.methods.translation.cyclegan import CycleGAN
+from course_lib.parts.translation.gradients import gradient_consistency
 
 
 class GCCycleGAN(CycleGAN):

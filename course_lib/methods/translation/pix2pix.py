@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from course_lib import device
 from course_lib.cases import Batch
-from course_lib.losses.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.methods.base import Method
-from course_lib.parts.translators import (
+from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
+from course_lib.parts.translation.translators import (
     from_unit,
     patch_discriminator,
     source_of,

@@ -1,0 +1,310 @@
+"""What must be true of every method and every question: the checks of `course check-method`.
+
+Each check is a function of a `Subject`, a method together with cases to try it on. It returns
+nothing, and raises CheckError, which says what was expected and what was found.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import device
+from course_lib.cases import Batch, Cases
+from course_lib.errors import CourseError
+from course_lib.fit import entered, fit
+from course_lib.methods.base import Classical, Method, Stage
+from course_lib.tasks.base import PARTS, Field, Plan, Question, Splits
+
+
+class CheckError(CourseError):
+    """A method or a question does not keep what all must keep."""
+
+
+def demand(kept: Any, text: str) -> None:
+    """Raises CheckError with `text` unless `kept` is true."""
+    if not kept:
+        raise CheckError(text)
+
+
+@dataclass
+class Subject:
+    """A method to be checked: how to make one with its options, and cases to try it on.
+
+    Arguments:
+        adversarial: the players play against each other, so no loss need fall.
+        other: cases of another data set that it answers, if there is one.
+    """
+
+    make: Callable[[], Method | Classical]
+    question: Question
+    splits: Splits
+    adversarial: bool = False
+    other: tuple[Question, Splits] | None = None
+    profile: str = "smoke"
+    steps: Plan = field(default_factory=lambda: Plan(steps=3, batch=4, evaluations=1))
+
+    @cached_property
+    def learns(self) -> bool:
+        """Whether it is trained by gradients."""
+        return isinstance(self.make(), Method)
+
+    @cached_property
+    def fitted(self) -> Method | Classical:
+        """The method after a tiny training, the same one for all checks that only look at it."""
+        return self.trained(self.make())
+
+    def trained(
+        self, method: Any, seed: int = 0, cases: tuple[Question, Splits] | None = None
+    ) -> Any:
+        """A method after a tiny training: every stage gets a step."""
+        question, splits = cases or (self.question, self.splits)
+        plan = self.steps
+        if isinstance(method, Method):
+            shares = [stage.share for stage in method.stages]
+            least = -(-sum(shares) // min(shares))
+            plan = Plan(max(plan.steps, int(least)), plan.batch, 1)
+        fit(method, question, splits, profile=self.profile, seed=seed, plan=plan, progress=False)
+        return method
+
+    def batch(self, method: Method, seed: int = 0) -> Batch:
+        """A training batch, drawn as the method draws it."""
+        generator = torch.Generator().manual_seed(seed)
+
+        def sample(cases: Cases, count: int) -> Batch:
+            return self.question.sample(cases, self.profile, count, generator)
+
+        return method.draw(self.splits.train, sample, self.steps.batch)
+
+
+def learnt(method: Method) -> Tensor:
+    """All weights that can learn, in one row."""
+    weights = [p.detach().flatten() for p in method.parameters() if p.requires_grad]
+    return torch.cat(weights)
+
+
+def answer(subject: Subject, method: Method | Classical, cases: Cases) -> Any:
+    """The method's answer for some cases."""
+    if isinstance(method, Method):
+        method.eval()
+    with torch.no_grad(), device.seeded(0):
+        return method.predict(cases.tensors)
+
+
+def options_only(subject: Subject) -> None:
+    """A constructor makes no network: they depend on the data set, so `build` makes them."""
+    if subject.learns:
+        count = sum(p.numel() for p in subject.make().parameters())
+        demand(not count, f"the constructor makes {count} weights; networks are made in `build`")
+
+
+def predicts(subject: Subject) -> None:
+    """Every case gets an answer in the question's unit, with a score for each metric."""
+    cases = first(subject.splits.test, 2)
+    scores = subject.question.score(
+        answer(subject, subject.fitted, cases), cases.tensors, cases.facts
+    )
+    wanted = set(subject.question.metrics)
+    demand(set(scores) == wanted, f"scores {set(scores)} instead of {wanted}")
+    count = len(cases)
+    demand(all(len(v) == count for v in scores.values()), "not one score per case")
+    headline = scores[subject.question.headline]
+    demand(torch.isfinite(headline).all(), f"the headline score is {headline.tolist()}")
+
+
+def leaves_its_input_alone(subject: Subject) -> None:
+    """Predicting changes no tensor of the batch."""
+    cases = first(subject.splits.test, 1)
+    before = {name: value.clone() for name, value in cases.tensors.items()}
+    answer(subject, subject.fitted, cases)
+    changed = [name for name, value in cases.tensors.items() if not equal(before[name], value)]
+    demand(not changed, f"predicting changes {changed}")
+
+
+def equal(one: Tensor, other: Tensor) -> bool:
+    """Bit for bit, with nan equal to nan."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    same = one == other
+    if one.is_floating_point() or one.is_complex():
+        same = same | (one.isnan() & other.isnan())
+    return bool(same.all())
+
+
+def every_weight_learns(subject: Subject, stage: Stage) -> None:
+    """In a stage, each player that learns in it is stepped, and each of its weights has a slope;
+    nothing else has."""
+    method = in_stage(subject, stage)
+    with device.seeded(0), entered(method, stage, subject.splits.train) as turn:
+        turn.train()
+        stepped = set()
+        for player, loss in method.losses(subject.batch(method)):
+            demand(loss.ndim == 0 and torch.isfinite(loss), f"the loss of {player} is {loss}")
+            turn.optimisers[player].zero_grad(set_to_none=True)
+            loss.backward(inputs=turn.players[player])
+            slopes = [p.grad for p in turn.players[player]]
+            demand(all(s is not None for s in slopes), f"a weight of {player} is not in its loss")
+            demand(all(torch.isfinite(s).all() for s in slopes), f"slopes of {player}: not finite")
+            demand(any(s.abs().max() > 0 for s in slopes), f"all slopes of {player} are 0")
+            stepped.add(player)
+        demand(stepped == set(turn.players), f"stepped {stepped} instead of {set(turn.players)}")
+
+
+def in_stage(subject: Subject, stage: Stage) -> Method:
+    """A fresh method that has begun all stages before this one, as in a training."""
+    with device.seeded(0):
+        method = subject.make().fresh(subject.splits.facts)
+        for before in method.stages:
+            if before.name == stage.name:
+                return method
+            with entered(method, before, subject.splits.train):
+                pass
+    raise ValueError(f"{stage.name} is no stage of {type(method).__name__}.")
+
+
+def the_loss_falls(subject: Subject, stage: Stage) -> None:
+    """A few steps on one batch lower the loss, unless players play against each other."""
+    method, losses = in_stage(subject, stage), []
+    with device.seeded(0), entered(method, stage, subject.splits.train) as turn:
+        turn.train()
+        batch = subject.batch(method)
+        while len(losses) < 60 and (len(losses) < 12 or min(losses[-3:]) >= 0.8 * losses[0]):
+            losses.append(sum(float(loss) for _, loss in turn.step(batch)))
+    # Who starts near the identity has only noise to learn, and takes longer.
+    best = min(losses[-3:])
+    fell = best < losses[0] - 0.1 * abs(losses[0])
+    demand(fell, f"in stage {stage.name} the loss went from {losses[0]:.3g} to {best:.3g}")
+
+
+def repeats(subject: Subject) -> None:
+    """The same seed gives the same weights, another seed others; and a second training of one
+    object is like the first."""
+    first = learnt(subject.fitted)
+    again = learnt(subject.trained(subject.make()))
+    demand(equal(first, again), "the same seed gives other weights")
+    once_more = subject.trained(subject.make(), seed=1)
+    demand(not equal(first, learnt(once_more)), "another seed gives the same weights")
+    demand(equal(first, learnt(subject.trained(once_more))), "a second training is not a new one")
+
+
+def never_sees_the_test(subject: Subject) -> None:
+    """Weights, or answers of what is classical, stay the same when the test cases become nan."""
+    clean = subject.splits
+    spoiled = clean.test.subset(range(len(clean.test)))
+    for value in spoiled.tensors.values():
+        if value.is_floating_point():
+            value.fill_(float("nan"))
+    parts = Splits(clean.train, clean.validation, spoiled)
+    other = subject.trained(subject.make(), cases=(subject.question, parts))
+    if subject.learns:
+        demand(equal(learnt(subject.fitted), learnt(other)), "weights depend on the test cases")
+    else:
+        same(subject, subject.fitted, other, clean.validation, "answers depend on the test cases")
+
+
+def a_second_data_set_starts_anew(subject: Subject) -> None:
+    """Trained on one data set and then on another, in one object: as two fresh objects, both
+    ways."""
+    here, there = (subject.question, subject.splits), subject.other
+    demand(there, "there is no other data set to try")
+    for first, second in ((here, there), (there, here)):
+        used = subject.trained(subject.trained(subject.make(), cases=first), cases=second)
+        new = subject.trained(subject.make(), cases=second)
+        same(subject, used, new, second[1].test, "a second training depends on the first")
+        if subject.learns:
+            demand(equal(learnt(used), learnt(new)), "the second training's weights differ")
+
+
+def same(subject: Subject, one: Any, other: Any, cases: Cases, text: str) -> None:
+    """Raises CheckError with `text` unless both answer the first two cases alike: bit for bit, or
+    where a library computes in threads of its own, all but the last digits."""
+    few, alike = first(cases, 2), equal if subject.learns else close
+    ours, theirs = (answer(subject, method, few) for method in (one, other))
+    if not isinstance(ours, dict):
+        ours, theirs = {"answer": ours}, {"answer": theirs}
+    demand(all(alike(ours[name], theirs[name]) for name in ours), text)
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    """The same but for the last digits."""
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-4, equal_nan=True)
+
+
+def first(cases: Cases, count: int) -> Cases:
+    """The first cases, `count` of them if there are as many."""
+    return cases.subset(range(min(count, len(cases))))
+
+
+EVERY_METHOD = (options_only, predicts, leaves_its_input_alone, never_sees_the_test)
+LEARNING = (repeats,)
+EVERY_STAGE = (every_weight_learns, the_loss_falls)
+
+
+def check(subject: Subject, tell: Callable[[str, str | None], None]) -> int:
+    """Runs all checks on a method; `tell(check, fault or None)` hears of each. Returns how many
+    failed."""
+    stages: list[tuple[Callable, tuple]] = []
+    if subject.learns:
+        for stage in subject.make().stages:
+            stages += [(rule, (stage,)) for rule in EVERY_STAGE]
+    rules = [(rule, ()) for rule in (*EVERY_METHOD, *(LEARNING if subject.learns else ()))]
+    if subject.other:
+        rules.append((a_second_data_set_starts_anew, ()))
+    failed = 0
+    for rule, further in (*rules, *stages):
+        if rule is the_loss_falls and subject.adversarial:
+            continue
+        words = rule.__name__.replace("_", " ") + "".join(f" (stage {s.name})" for s in further)
+        try:
+            rule(subject, *further)
+            tell(words, None)
+        except Exception as error:
+            failed += 1
+            tell(words, f"{type(error).__name__}: {error}")
+    return failed
+
+
+def keeps_its_contract(question: Question, splits: Splits, batch: Batch) -> None:
+    """The cases and a training batch hold the question's fields, with their shapes and kinds of
+    number, and no others; the facts are those that it names."""
+    demand(
+        set(splits.facts) == set(question.facts),
+        f"facts {set(splits.facts)} instead of {set(question.facts)}",
+    )
+    for part in PARTS:
+        cases = getattr(splits, part)
+        demand(cases.facts == splits.facts, f"{part} has other facts")
+        _compare(part, cases.tensors, question.fields)
+    _compare("batch", batch, question.fields)
+
+
+def _compare(where: str, tensors: Mapping[str, Tensor], fields: Mapping[str, Field]) -> None:
+    wanted = {name for name, about in fields.items() if where in about.where}
+    demand(set(tensors) == wanted, f"{where}: {sorted(set(tensors) ^ wanted)} missing or unnamed")
+    sides: dict[str, Any] = {}
+    for name in sorted(wanted):
+        value, about = tensors[name], fields[name]
+        kind = str(value.dtype).removeprefix("torch.")
+        demand(kind == about.dtype, f"{where}: {name} is {kind}, not {about.dtype}")
+        fault = _mismatch(list(value.shape), about.shape.split(), sides)
+        demand(not fault, f"{where}: {name} is {list(value.shape)}, not {about.shape} ({fault})")
+
+
+def _mismatch(shape: list[int], names: list[str], sides: dict[str, Any]) -> str | None:
+    """What of a shape does not fit its names; learns the sides that it meets first."""
+    star = next((k for k, name in enumerate(names) if name.startswith("*")), None)
+    if star is not None:
+        count = len(shape) - len(names) + 1
+        if count < 1:
+            return "too few axes"
+        shape = [*shape[:star], tuple(shape[star : star + count]), *shape[star + count :]]
+    if len(shape) != len(names):
+        return "another number of axes"
+    for side, name in zip(shape, names, strict=True):
+        known = int(name) if name.isdigit() else sides.setdefault(name, side)
+        if side != known:
+            return f"{name} is {known}"
+    return None

@@ -1,0 +1,1 @@
+"""The real data sets, one loader a file: `load()` gives the volumes."""

@@ -1,1 +1,0 @@
-"""Loss terms that more than one method uses."""

@@ -1,0 +1,1 @@
+"""What only the frontier's methods use."""

@@ -1,0 +1,1 @@
+"""Questions of augmentation (survey 2.2.1)."""

@@ -1,0 +1,1 @@
+"""Questions of classification (survey 4.1)."""

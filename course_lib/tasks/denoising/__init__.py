@@ -1,0 +1,1 @@
+"""Questions of denoising (survey 2.1.1)."""

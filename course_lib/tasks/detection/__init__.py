@@ -1,0 +1,1 @@
+"""Questions of detection (survey 4.2)."""

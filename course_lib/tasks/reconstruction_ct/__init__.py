@@ -1,0 +1,1 @@
+"""Questions of CT reconstruction (survey 2.1.3)."""

@@ -1,0 +1,280 @@
+"""Reconstruction of CT from few views or a short arc (survey section 2.1.3).
+
+Real CT slices are the truth. Physics scans each with photons that are counted, but from too few
+directions: every second, fourth or eighth of 120 views, or all views of a 120-degree arc only. A
+method gets the sinogram (and, for those that want it, its filtered back-projection) and returns the
+image. What is measured are the HU of the patient; what is simulated is the scan.
+
+The target is the real slice itself, not a reconstruction from a complete scan: its HU were measured
+with far more views and photons than are simulated here, and a target made by FBP would reward
+methods for repeating the errors of FBP.
+
+The scan is simulated on a grid twice as fine as the one it is reconstructed on: a detector element
+adds the photons of two rays, and a target pixel is the mean of four. No image on the coarse grid
+explains the data exactly, as no image explains those of a real scanner; methods that invert the
+very matrix which made their data would look better than they are.
+
+Patients, split, grid and exposure are those of `ct_scans`. A network that has only ever seen whole
+slices would be surprised by the made-up chest around the test crops, so training shows it both:
+copies of the training slices, turned, scaled and mirrored, half of them cropped and put into the
+same made-up chest. No test patient is used for that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.cases import Batch, Cases, join, random_index
+from course_lib.data import own
+from course_lib.data.volume import Volume
+from course_lib.parts.hounsfield import relative_attenuation
+from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.physics import ct
+from course_lib.tasks import ct_scans
+from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
+
+PHOTONS, ELECTRONIC_NOISE = 4000.0, 5.0  # arriving behind the thickest twentieth of a slice
+VIEWS = 120  # of a complete scan; the steps of 1.5 degrees have no rounding error
+ACQUISITIONS = {
+    "30_views": slice(0, VIEWS, 4),
+    "60_views": slice(0, VIEWS, 2),
+    "15_views": slice(0, VIEWS, 8),
+    "120_degrees": slice(0, 80),
+}
+CROP_MM = (134.0, 200.0)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Pixels along a side, copies of each training slice, and how many slices of each test
+    patient, of the held-out block and of the validation block are used."""
+
+    pixels: int
+    copies: int
+    test_slices: int
+    block_slices: int
+    validation_slices: int
+    every: int = 1
+
+
+SIZES = {
+    "smoke": Size(64, 1, 1, 2, 1, every=12),
+    "class": Size(128, 4, 3, 4, 4),
+    "full": Size(256, 16, 20, 14, 8),
+}
+
+
+@lru_cache(maxsize=1)
+def make(dataset: str, profile: str, seed: int) -> Splits:
+    """Scans the patients. The seed decides the noise and the training copies; slices and splits
+    are fixed. The latest cases are kept, because a lesson asks for the same ones several times."""
+    from course_lib.data.sets import chest_ct, lung_tumours
+
+    size, (patients, acquisition) = SIZES[profile], dataset.split("/")
+    chest = chest_ct.load()
+    how = (size, ACQUISITIONS[acquisition], seed)
+    block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
+    tests = [_part(chest, block, ct_scans.SAME_PATIENT, "block", *how)]
+    if "lung_tumours" in patients:
+        for patient in lung_tumours.load():
+            slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
+            tests.append(_part(patient, slices, ct_scans.OTHER_PATIENTS, patient.subject, *how))
+        tests = tests[1:] + tests[:1]
+    training = ct_scans.training_slices(size.every)
+    validation = ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
+    return Splits(
+        train=_part(chest, training, "training", "training", *how, size.copies),
+        validation=_part(chest, validation, "validation", "validation", *how),
+        test=join(tests),
+    )
+
+
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The scan with 30 views of the user's CT volumes (`Scans` in HU), split by subject."""
+    size = SIZES[profile]
+    chosen = ct_scans.own_slices(
+        data, "reconstruction_ct", size.every, size.validation_slices, size.test_slices
+    )
+    how = (size, ACQUISITIONS["30_views"], seed)
+
+    def part(name: str, group: str, copies: int = 1) -> Cases:
+        scans = [_part(v, rows, group, v.subject, *how, copies) for v, rows in chosen[name]]
+        return join(scans)
+
+    return Splits(
+        train=part("train", "training", size.copies),
+        validation=part("validation", "validation"),
+        test=part("test", ct_scans.OTHER_PATIENTS),
+    )
+
+
+def _part(
+    volume: Volume,
+    slices: list[int],
+    group: str,
+    word: str,
+    size: Size,
+    views: slice,
+    seed: int,
+    copies: int = 1,
+) -> Cases:
+    """Some slices of one patient, and if `copies` > 1 changed copies of them, scanned."""
+    generator = ct_scans.generator("reconstruction_ct", seed, word)
+    fine, fine_mm = 2 * size.pixels, ct_scans.FIELD_MM / size.pixels / 2
+    truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm)
+    further = [_copy(truth, fine_mm, k % 2 == 1, generator) for k in range(1, copies)]
+    names = [f"{volume.subject}/z{z:03d}" for z in slices]
+    return _scan(
+        torch.cat([truth, *further]),
+        region,
+        views,
+        generator,
+        case=names + [f"{name}/copy{k}" for k in range(1, copies) for name in names],
+        subject=volume.subject,
+        group=group,
+    )
+
+
+def _copy(truth: Tensor, pixel_mm: float, cropped: bool, generator: torch.Generator) -> Tensor:
+    """Each slice (N, 1, H, W) HU turned by up to 15 degrees, scaled by up to 10 % and mirrored at
+    random; if `cropped`, a rectangle of it in the made-up chest of the test crops."""
+    count, pixels = len(truth), truth.shape[-1]
+    turn, scale, mirror = torch.rand(3, count, generator=generator)
+    turn, scale = torch.deg2rad(30 * turn - 15), 0.9 + 0.2 * scale
+    cosine, sine = scale * turn.cos(), scale * turn.sin()
+    side = torch.where(mirror < 0.5, -1.0, 1.0)
+    zero = torch.zeros(count)
+    matrix = torch.stack(
+        [torch.stack([side * cosine, -sine, zero], 1), torch.stack([side * sine, cosine, zero], 1)],
+        1,
+    )
+    grid = F.affine_grid(matrix, list(truth.shape), align_corners=False)
+    moved = F.grid_sample(truth + 1000, grid, align_corners=False) - 1000
+    if not cropped:
+        return moved
+    low, high = (length / pixel_mm for length in CROP_MM)
+    chest = ct_scans.elliptical_chest(pixels, pixel_mm)
+    copies = chest.repeat(count, 1, 1, 1)
+    for copy, whole in zip(copies, moved, strict=True):
+        height, width, row, column = torch.rand(4, generator=generator).tolist()
+        height, width = (round(low + share * (high - low)) for share in (height, width))
+        # From anywhere in the middle of the body, to the middle of the made-up chest.
+        row, column = (
+            round(pixels / 2 + (share - 0.5) * pixels / 3 - length / 2)
+            for share, length in ((row, height), (column, width))
+        )
+        row, column = max(0, min(row, pixels - height)), max(0, min(column, pixels - width))
+        top, left = (pixels - height) // 2, (pixels - width) // 2
+        patch = whole[:, row : row + height, column : column + width]
+        copy[:, top : top + height, left : left + width] = patch
+    return copies
+
+
+def _scan(
+    fine: Tensor,
+    region: Tensor,
+    views: slice,
+    generator: torch.Generator,
+    case: list[str],
+    subject: str,
+    group: str,
+) -> Cases:
+    """The scan of slices (N, 1, 2 size, 2 size) HU, as Cases on the grid of half as many pixels."""
+    count, pixels = len(fine), fine.shape[-1] // 2
+    pixel_mm = ct_scans.FIELD_MM / pixels
+    angles = ct.angles(VIEWS)
+    measured = torch.zeros(VIEWS, dtype=torch.bool)
+    measured[views] = True
+    beam = ct.ParallelBeam(pixels, angles[measured], pixel_mm)
+    rays = ct.ParallelBeam(2 * pixels, angles[measured], pixel_mm / 2, 2 * beam.detectors)
+    clean = _by_parts(rays, ct.hu_to_attenuation(fine)).unflatten(-1, (-1, 2))
+    clean = -torch.log(torch.exp(-clean).mean(-1))  # Photons add up, line integrals do not.
+    sent = ct_scans.exposure(clean, PHOTONS)
+    sinogram = ct.low_dose_sinogram(clean, sent, ELECTRONIC_NOISE, generator)
+    # A pixel on the edge of the scored rectangle counts only if all of it lies inside.
+    inside = torch.cat([(region[:2] + 1) // 2, region[2:] // 2])
+    return Cases(
+        tensors={
+            "sinogram": sinogram,
+            "angles": angles.float().expand(count, -1).contiguous(),
+            "measured": measured.expand(count, -1).contiguous(),
+            "fbp": ct.attenuation_to_hu(_by_parts(beam.fbp, sinogram)),
+            "target": F.avg_pool2d(fine, 2),
+            "region": inside.expand(count, 4).contiguous(),
+            "pixel_mm": torch.full((count,), pixel_mm),
+        },
+        case=case,
+        subject=[subject] * count,
+        group=[group] * count,
+        spacing_mm=torch.full((count, 2), pixel_mm),
+        provenance={
+            "sinogram": "simulated scan of measured HU",
+            "fbp": "reconstruction of a simulated scan",
+            "target": "measured HU on a coarser grid; around the crops a made-up chest",
+        },
+    )
+
+
+def _by_parts(operator: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
+    """The operator on a few slices at a time: all at once, projecting needs a gigabyte more."""
+    return torch.cat([operator(part) for part in given.split(32)])
+
+
+def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
+    """Whole training cases, drawn at random: a sinogram cannot be cut into patches."""
+    return train.batch(random_index(train, count, generator))
+
+
+def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """PSNR, SSIM, RMSE in two windows, and how far the image contradicts the sinogram."""
+    scan = scanner(batch)
+    data = scan.data(batch["sinogram"])
+    projected = scan(relative_attenuation(prediction.clamp_min(-1000)))
+    residual = (projected - data).flatten(1).norm(dim=1) / data.flatten(1).norm(dim=1)
+    scores = ct_scans.scores(prediction, batch["target"], batch["region"])
+    return scores | {"data_residual": 100 * residual}
+
+
+def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
+    """The scored region's middle: FBP, output, truth, and output minus truth."""
+    return ct_scans.pictures(batch["fbp"], prediction, batch["target"], batch["region"])
+
+
+TASK = Task(
+    id="reconstruction_ct",
+    title="Reconstruction of CT from few views",
+    survey="2.1.3",
+    headline="psnr",
+    metrics=ct_scans.METRICS
+    | {
+        "data_residual": Metric(
+            "%",
+            "lower",
+            "How far projections of the image differ from the measured ones, over the whole scan. "
+            "The truth has one too: far below it, noise was fitted.",
+        ),
+    },
+    sources={
+        f"{name}/{acquisition}": sources
+        for name, sources in (
+            ("chest_ct+lung_tumours", ("chest_ct", "lung_tumours")),
+            ("chest_ct", ("chest_ct",)),
+        )
+        for acquisition in ACQUISITIONS
+    },
+    plans={
+        "smoke": Plan(steps=6, batch=2, evaluations=2),
+        "class": Plan(steps=200, batch=2),
+        "full": Plan(steps=50_000, batch=8, evaluations=40),
+    },
+    make=make,
+    own=own_cases,
+    sample=sample,
+    score=score,
+    pictures=pictures,
+    lesson="01_restoration/03_ct_reconstruction",
+)

@@ -1,0 +1,1 @@
+"""Questions of MR reconstruction (survey 2.1.3)."""

@@ -1,0 +1,1 @@
+"""Questions of registration (survey 3.1)."""

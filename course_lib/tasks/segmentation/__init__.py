@@ -1,0 +1,1 @@
+"""Questions of segmentation (survey 3.2)."""

@@ -1,0 +1,255 @@
+"""Segmentation (survey section 3.2): every voxel of a stack of slices gets a label.
+
+A case is a stack (N, 1, D, H, W) of one subject with its label map; 2D networks take its slices one
+by one, 3D networks the stack, and all train on the same random pieces. Data sets:
+
+    brain_tissue          T1 slices of 2.5 mm, 5 mm apart, of heads that real label maps of six
+                          donors were rendered to, at four sites; three donors train, one validates,
+                          two test. What is simulated is the picture, what is real is the anatomy.
+    brain_3d              the same heads without gaps, 2.5 mm in each direction
+    chest_organs          real CT of ONE patient, organ labels made by a model: blocks of slices,
+                          10 mm apart, train, validate and test, so all results are the same
+                          patient's and say nothing of others
+    lung_tumours/without_K  real CT of four patients with tumours outlined by experts: patient K
+                          tests, the next one validates, the other two train
+
+Label 0 is the background; structures are numbered from the largest to the smallest.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from course_lib.cases import Batch, Cases
+from course_lib.data import own
+from course_lib.metrics import segmentation as metrics
+from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
+from course_lib.tasks.segmentation import stacks
+
+BRAIN = {
+    "white matter": ("white_matter", "cerebellar_white", "brainstem"),
+    "grey matter": ("grey_matter", "cerebellar_grey"),
+    "fluid": ("csf", "ventricle"),
+    "deep nuclei": ("thalamus", "caudate", "putamen", "pallidum", "accumbens"),
+    "hippocampus": ("hippocampus", "amygdala"),
+}
+STRUCTURES = {"brain": tuple(BRAIN), "chest": tuple(stacks.ORGANS), "lung": ("tumour",)}
+"""Names of the labels 1, 2, … by the first word of the data set."""
+TRAIN_DONORS, VALIDATION_DONORS, TEST_DONORS = slice(0, 3), slice(3, 4), slice(4, 6)
+COLOURS = ("000000", "0072b2", "e69f00", "56b4e9", "d55e00", "f0e442", "cc79a7", "009e73")
+"""Of the labels, Okabe and Ito's."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Pixels along a side of a head and of a real scan; how many heads, and at most how many of
+    the user's subjects, train, validate and test; and the sides (D, H, W) of the pieces that
+    train, with gaps between slices and without."""
+
+    head: int
+    heads: tuple[int, int, int]
+    pixels: int
+    subjects: tuple[int, int, int]
+    piece: tuple[int, int, int]
+    piece_3d: tuple[int, int, int]
+
+
+SIZES = {
+    "smoke": Size(32, (2, 1, 2), 32, (3, 1, 2), (8, 32, 32), (8, 32, 32)),
+    "class": Size(64, (15, 2, 8), 80, (60, 6, 20), (8, 64, 64), (16, 48, 48)),
+    "full": Size(128, (90, 6, 20), 192, (400, 20, 100), (16, 128, 128), (48, 96, 96)),
+}
+BRAIN_MM, SLAB = 160.0, 0.5
+
+
+@lru_cache(maxsize=2)
+def make(dataset: str, profile: str, seed: int) -> Splits:
+    """Draws heads or cuts real scans into stacks. The seed decides the heads; the real scans are
+    always the same. The latest cases are kept, because a lesson asks for them often."""
+    if dataset.startswith("brain"):
+        return _brains(SIZES[profile], seed, gaps=dataset == "brain_tissue")
+    if dataset == "chest_organs":
+        return stacks.chest_organs(SIZES[profile].pixels)
+    return stacks.lung_tumours(SIZES[profile].pixels, without=int(dataset[-1]))
+
+
+def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
+    """The user's volumes with label maps, split by subject: about 60, 20 and 20 %."""
+    size = SIZES[profile]
+    limit = (3 * size.piece_3d[0], size.pixels, size.pixels)
+    return stacks.of_scans(data, limit, size.subjects)
+
+
+def structures(dataset: str) -> tuple[str, ...]:
+    """Names of a data set's labels 1, 2, …; its own names for a data set of the user's."""
+    return STRUCTURES.get(dataset.replace("_", " ").split()[0], ())
+
+
+def _brains(size: Size, seed: int, gaps: bool) -> Splits:
+    from course_lib.data.anatomy import population, subjects
+
+    donors = subjects("brain", 3)
+    pixel = BRAIN_MM / size.head
+
+    def part(word: str, own: Sequence[str], count: int, group: str) -> Cases:
+        cases = population(
+            count,
+            dims=3,
+            size=size.head,
+            contrasts=("t1",),
+            seed=zlib.crc32(f"segmentation/{word}/{seed}".encode()) % 2**20,
+            subjects=own,
+            spacing_mm=pixel,
+        )
+        # The middle slab, from the temporal lobes to above the ventricles; every second slice.
+        first = round(size.head * (1 - SLAB) / 2)
+        slab = slice(first, first + round(size.head * SLAB), 2 if gaps else 1)
+        image = cases["t1"][:, :, slab].contiguous()
+        spacing = (pixel * (2 if gaps else 1), pixel, pixel)
+        return Cases(
+            tensors=stacks.tensors(
+                image,
+                _brain_labels()[cases["label"][:, :, slab].long()],
+                stacks.mr_window(image),
+                len(BRAIN) + 1,
+                spacing,
+            ),
+            case=cases.case,
+            subject=cases.subject,
+            group=[group] * count,
+            spacing_mm=torch.tensor(spacing).expand(count, 3),
+            provenance={
+                "image": "simulated from measured label maps",
+                "label": cases.provenance["label"],
+            },
+        )
+
+    train, validation, test = size.heads
+    return Splits(
+        train=part("training", donors[TRAIN_DONORS], train, "training"),
+        validation=part("validation", donors[VALIDATION_DONORS], validation, "validation"),
+        test=part("test", donors[TEST_DONORS], test, stacks.OTHERS),
+    )
+
+
+def _brain_labels() -> Tensor:
+    """Tissue number → label."""
+    from course_lib.data.anatomy import labels
+
+    numbers = labels("brain")
+    table = torch.zeros(len(numbers), dtype=torch.uint8)
+    for label, names in enumerate(BRAIN.values(), 1):
+        table[[numbers[name] for name in names]] = label
+    return table
+
+
+def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
+    """Random pieces of training stacks. About half are centred, as far as can be, on a voxel
+    of a structure that is drawn first: small ones are seen as often as large ones."""
+    size = SIZES[profile]
+    shape = train["image"].shape[2:]
+    deep = 2 * shape[0] >= shape[1]
+    piece = [min(a, b) for a, b in zip(size.piece_3d if deep else size.piece, shape, strict=True)]
+    which = torch.randint(len(train), (count,), generator=generator).tolist()
+    batch: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
+    for case in which:
+        label = train["label"][case, 0]
+        corner = [
+            int(torch.randint(n - m + 1, (1,), generator=generator))
+            for n, m in zip(shape, piece, strict=True)
+        ]
+        wanted = int(torch.randint(1, int(train["classes"][0]), (1,), generator=generator))
+        centred = bool(torch.rand(1, generator=generator) < 0.5)
+        places = (label == wanted).nonzero() if centred else label[:0].nonzero()
+        if len(places):
+            centre = places[int(torch.randint(len(places), (1,), generator=generator))].tolist()
+            corner = [
+                min(max(c - m // 2, 0), n - m) for c, m, n in zip(centre, piece, shape, strict=True)
+            ]
+        cut = tuple(slice(a, a + m) for a, m in zip(corner, piece, strict=True))
+        for name, parts in batch.items():
+            value = train[name][case]
+            parts.append(value[(slice(None), *cut)] if name in ("image", "label") else value)
+    return {name: torch.stack(parts) for name, parts in batch.items()}
+
+
+def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """Dice, HD95 and ASSD, each the mean over structures, and Dice of the smallest structure."""
+    found = range(1, int(batch["classes"][0]))
+    ours, theirs = (metrics.one_hot(x[:, 0], found) for x in (prediction, batch["label"]))
+    dice = metrics.dice(ours, theirs)
+    hd95, assd = metrics.surface_distances_mm(ours, theirs, batch["spacing"])
+    return {
+        "dice": dice.mean(1),
+        "hd95": hd95.mean(1),
+        "assd": assd.mean(1),
+        "dice_smallest": dice[:, -1],
+    }
+
+
+def colour(labels: Tensor) -> Tensor:
+    """Labels (…) as colours (…, 3) uint8; label 0 is black."""
+    table = torch.tensor([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in COLOURS])
+    shown = torch.where(labels > 0, (labels.long() - 1) % (len(COLOURS) - 1) + 1, 0)
+    return table.to(torch.uint8).to(labels.device)[shown]
+
+
+def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
+    """The middle slice: image, output and truth in colours, and which pixels are wrong."""
+    z = batch["image"].shape[2] // 2
+    low, high = batch["window"].T.reshape(2, -1, 1, 1)
+    image = (batch["image"][:, 0, z] - low) / (high - low)
+    ours, truth = prediction[:, 0, z], batch["label"][:, 0, z]
+    wrong = (ours != truth).float()
+    return {
+        "input": Panel(image, "grey", (0.0, 1.0), "window", shared=True),
+        "output": Panel(colour(ours), "rgb", (0.0, 255.0), "label", shared=False),
+        "truth": Panel(colour(truth), "rgb", (0.0, 255.0), "label", shared=True),
+        "error": Panel(wrong, "grey", (0.0, 1.0), "wrong", shared=False),
+    }
+
+
+TASK = Task(
+    id="segmentation",
+    title="Segmentation",
+    survey="3.2",
+    headline="dice",
+    metrics={
+        "dice": Metric(
+            "",
+            "higher",
+            "Overlap 2|P∩T| / (|P|+|T|), mean over structures; 1 where neither map has one.",
+        ),
+        "hd95": Metric(
+            "mm",
+            "lower",
+            "95th percentile of the distances between the outlines, mean over structures; the "
+            "diagonal of the stack where one map misses a structure.",
+        ),
+        "assd": Metric(
+            "mm", "lower", "Mean distance between the outlines, mean over structures; else as HD95."
+        ),
+        "dice_smallest": Metric("", "higher", "Dice of the data set's smallest structure."),
+    },
+    sources={
+        "brain_tissue": ("brain_donors", "brain_mni"),
+        "brain_3d": ("brain_donors", "brain_mni"),
+        "chest_organs": ("chest_ct",),
+        **{f"lung_tumours/without_{k}": ("lung_tumours",) for k in (4, 1, 2, 3)},
+    },
+    plans={
+        "smoke": Plan(steps=6, batch=2, evaluations=2),
+        "class": Plan(steps=280, batch=2, evaluations=5),
+        "full": Plan(steps=30_000, batch=8, evaluations=40),
+    },
+    make=make,
+    own=own_cases,
+    sample=sample,
+    score=score,
+    pictures=pictures,
+    lesson="04_segmentation/01_segmentation",
+)

@@ -1,0 +1,1 @@
+"""Questions of super-resolution (survey 2.1.2)."""

@@ -1,0 +1,1 @@
+"""Questions of translation (survey 2.2.2)."""
