@@ -39,6 +39,11 @@ def test_no_more_type_errors_are_known_than_the_number_that_may_only_shrink():
     assert places <= set(SOURCES), f"gone: {places - set(SOURCES)}; run `make type-baseline`"
 
 
+def test_no_line_is_taken_out_of_the_checks():
+    silenced = re.compile(r"#\s*(?:type:\s*ignore|noqa|pyright:|mypy:|ruff:)|@no_type_check")
+    assert [path for path, text in SOURCES.items() if silenced.search(text)] == []
+
+
 def test_the_package_says_that_it_is_typed():
     assert (LIBRARY / "py.typed").read_bytes() == b""
 
