@@ -13,13 +13,17 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
 	2>/dev/null && echo $$p && break; done)
 
+# mypy ends with 1 when it found errors, which is no fault here, and with 2 when it could not run.
+FOUND := build/types.txt
+MYPY = mkdir -p build; $(BIN)/mypy > $(FOUND); test $$? -le 1 || { cat $(FOUND); exit 1; }
+
 # Idle threads sleep soon, as in course_lib/__init__.py, also where torch is imported first.
 export GOMP_SPINCOUNT ?= 2000
 
-.PHONY: help report test lint lab data notebooks browser clean
+.PHONY: help report test test-fast lint types type-baseline lab data notebooks hooks wheel browser clean
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 report: data ## run the default benchmark and write reports/default/index.html
 	@status=0; $(BIN)/course bench $(BENCHMARK) $(LEAVE_OUT) || status=$$?; \
@@ -27,13 +31,27 @@ report: data ## run the default benchmark and write reports/default/index.html
 	$(BIN)/course report $(BENCHMARK) $(LEAVE_OUT) && exit $$status
 
 test: data browser lint ## unit tests, then every notebook, student's and complete
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup tests
 	COURSE_PROFILE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout 300 notebooks solutions
 
-lint: $(READY) ## ruff, and the notebooks against their text sources
+test-fast: data ## unit tests that take no time, for work at the desk
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" tests
+
+lint: $(READY) ## ruff, types, and the notebooks against their text sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory types
 	$(BIN)/course build --check
+
+types: $(READY) ## mypy: no error beside those that mypy-baseline.txt lists, and none fewer
+	@$(MYPY); $(BIN)/mypy-baseline filter < $(FOUND) || { \
+	echo "Type errors shown above are new: mend them. If none is shown, some of the known ones are"; \
+	echo "gone: run \`make type-baseline\`, which takes them off the list."; exit 1; }
+
+type-baseline: $(READY) ## take mended type errors off the list; new ones are never put on it
+	@$(MYPY); test ! -e mypy-baseline.txt || $(BIN)/mypy-baseline filter --allow-unsynced < $(FOUND)
+	@$(BIN)/mypy-baseline sync < $(FOUND)
+	@echo "$$(grep -c . mypy-baseline.txt) known type errors: say so in tests/test_habits.py, TYPE_ERRORS."
 
 lab: data ## open JupyterLab on the start page
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
@@ -49,6 +67,19 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@
+
+hooks: $(READY) ## check each commit as `make lint` does
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pre-commit install
+
+wheel: $(READY) ## build the wheel and try it in an environment of its own, away from the checkout
+	rm -rf dist build/fresh build/elsewhere
+	$(BIN)/python -m venv build/fresh
+	build/fresh/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	build/fresh/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	mkdir -p build/elsewhere && cd build/elsewhere && ../fresh/bin/course --version && \
+	../fresh/bin/course data fetch && ../fresh/bin/course run denoising median --profile smoke
+	@echo "Built and tried: $$(ls dist/*.whl)"
 
 # The report is also opened in a real browser. Where the system package manager may be used, it
 # brings Chromium; elsewhere those tests are skipped and say what to install.
