@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from course_lib import catalogue
-from course_lib.benchmark import checks
+from course_lib.benchmark.checks import CheckError
+from course_lib.benchmark.contract import keeps_its_contract
 from course_lib.files import PACKAGE
 from tests.cases import smoke_splits
 
@@ -21,7 +22,7 @@ def test_cases_and_batches_keep_the_contract(section, question, dataset):
     splits = smoke_splits(section, dataset)
     generator = torch.Generator().manual_seed(0)
     batch = question.sample(splits.train, "smoke", 3, generator)
-    checks.keeps_its_contract(question, splits, batch)
+    keeps_its_contract(question, splits, batch)
 
 
 @pytest.mark.parametrize("section", catalogue.SECTIONS)
@@ -57,8 +58,8 @@ def test_a_broken_contract_is_noticed():
     ):
         field = replace(question.fields["low_dose"], **change)
         broken = replace(question, fields={**question.fields, "low_dose": field})
-        with pytest.raises(checks.CheckError, match="low_dose"):
-            checks.keeps_its_contract(broken, splits, batch)
+        with pytest.raises(CheckError, match="low_dose"):
+            keeps_its_contract(broken, splits, batch)
         assert name
-    with pytest.raises(checks.CheckError, match="facts"):
-        checks.keeps_its_contract(replace(question, facts={}), splits, batch)
+    with pytest.raises(CheckError, match="facts"):
+        keeps_its_contract(replace(question, facts={}), splits, batch)

@@ -19,9 +19,7 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
 def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
     """The same scans of the user's CT volumes (`Scans` in HU), split by subject."""
     size = SIZES[profile]
-    chosen = own_slices(
-        data, "denoising", size.every, size.validation_slices, size.test_slices
-    )
+    chosen = own_slices(data, "denoising", size.every, size.validation_slices, size.test_slices)
 
     def scanned(part: str, group: str) -> Cases:
         return join([scan(v, slices, size, group, (seed, v.subject)) for v, slices in chosen[part]])
