@@ -1,18 +1,16 @@
-"""From whatever unit a batch is in to what networks see."""
-
-from collections.abc import Mapping
+"""From whatever unit images are in to what networks see."""
 
 from torch import Tensor
 
 
-def unit_range(batch: Mapping[str, Tensor], name: str = "image") -> Tensor:
-    """The images as 0 (the window's black) to 1 (its white), clipped.
+def unit_range(image: Tensor, window: tuple[float, float]) -> Tensor:
+    """Images as 0 (the window's black) to 1 (its white), clipped.
 
     u = (x − low) / (high − low)
 
     Arguments:
-        batch: holds images (N, C, …) under `name` and `window` (N, 2), their black and white.
+        image: of any shape and unit.
+        window: the values that are shown black and white.
     """
-    image, window = batch[name].float(), batch["window"].float()
-    low, high = (edge.view(-1, *[1] * (image.ndim - 1)) for edge in window.unbind(1))
-    return ((image - low) / (high - low)).clamp(0, 1)
+    low, high = window
+    return ((image.float() - low) / (high - low)).clamp(0, 1)
