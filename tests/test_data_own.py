@@ -10,6 +10,7 @@ import pytest
 
 from course_lib import catalogue
 from course_lib.benchmark.job import Job
+from course_lib.cases import parts, subject_split
 from course_lib.cli import course
 from course_lib.data import own
 from course_lib.errors import CourseError
@@ -165,15 +166,15 @@ def test_the_fingerprint_follows_names_and_bytes(tmp_path):
 
 def test_the_split_is_by_subject_and_does_not_follow_the_order():
     names = [f"s{i}" for i in range(20)]
-    split = own.subject_split(names)
-    assert split == own.subject_split(names[::-1])
+    split = subject_split(names)
+    assert split == subject_split(names[::-1])
     counts = [list(split.values()).count(word) for word in ("train", "validation", "test")]
     assert counts == [12, 4, 4]
-    indices = own.parts(["s0", "s0", "s1", "s2"])
+    indices = parts(["s0", "s0", "s1", "s2"])
     assert sorted(i for part in indices.values() for i in part) == [0, 1, 2, 3]
     assert any({0, 1} <= set(part) for part in indices.values())
     with pytest.raises(CourseError, match="at least"):
-        own.subject_split(["a", "b", "a"])
+        subject_split(["a", "b", "a"])
 
 
 def test_a_job_on_own_data_knows_their_hash_and_what_fits(tmp_path, ramp):
@@ -182,7 +183,7 @@ def test_a_job_on_own_data_knows_their_hash_and_what_fits(tmp_path, ramp):
     job.check()
     assert job.sources()[0]["sha256"] == own.fingerprint(f"path:{tmp_path}")
     with pytest.raises(CourseError, match=r"pictures with boxes.*denoising.*volumes"):
-        catalogue.task("denoising").splits(f"path:{tmp_path}", "smoke", 0)
+        catalogue.question("denoising", job.dataset).make(job.dataset, "smoke", 0)
 
 
 @pytest.mark.parametrize("task", ["denoising", "reconstruction_ct"])
@@ -192,17 +193,18 @@ def test_own_ct_is_scanned_and_split_by_subject(tmp_path, task):
         chest = np.full((6, 108, 108), -900, np.float32)
         chest[:, 9:-9, 9:-9] = draw.normal(0, 50, (6, 90, 90))
         write_nifti(tmp_path / f"{name}.nii.gz", chest, (3.0, 4.0, 4.0))
-    found = catalogue.task(task)
-    splits = found.splits(f"path:{tmp_path}", "smoke", 0)
+    found = catalogue.question(task, f"path:{tmp_path}")
+    splits = found.make(f"path:{tmp_path}", "smoke", 0)
     subjects = [set(getattr(splits, part).subject) for part in ("train", "validation", "test")]
     assert sorted(map(len, subjects)) == [1, 1, 2] and len(set.union(*subjects)) == 4
     batch = splits.test.tensors
-    scores = found.score(batch["normal_dose" if task == "denoising" else "target"], batch)
+    perfect = batch["normal_dose" if task == "denoising" else "target"]
+    scores = found.score(perfect, batch, splits.facts)
     assert scores["ssim"].min() == pytest.approx(1)
     (tmp_path / "mr").mkdir()
     write_nifti(tmp_path / "mr" / "a.nii", np.ones((4, 5, 6), np.float32))
     with pytest.raises(CourseError, match="no CT"):
-        found.splits(f"path:{tmp_path / 'mr'}", "smoke", 0)
+        found.make(f"path:{tmp_path / 'mr'}", "smoke", 0)
 
 
 def test_help_names_own_data():

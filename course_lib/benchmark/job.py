@@ -18,6 +18,7 @@ from course_lib import __version__, catalogue
 from course_lib.benchmark.identity import lesson_hash, sources
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
+from course_lib.catalogue import outside
 from course_lib.code import code_hash
 from course_lib.data import own
 from course_lib.errors import CourseError
@@ -52,7 +53,7 @@ class Job:
         """Raises CourseError when the task, method, data set or profile does not exist or fit."""
         catalogue.section(self.task)
         entry, question = catalogue.entry(self.method), self.question
-        if entry.section != self.task:
+        if entry.section not in ("", self.task):
             raise CourseError(
                 f"{self.method!r} is a method for {entry.section}, not for {self.task}. "
                 f"`course methods --task {self.task}` lists those that fit."
@@ -88,7 +89,7 @@ class Job:
 
         parts = {
             "job": asdict(self),
-            "code": code_hash(self.modules()),
+            "code": code_hash(*self.modules()),
             "data": self.sources(),
             "lesson": lesson_hash(catalogue.section(self.task).lesson),
             "torch": version("torch").split("+")[0],
@@ -96,10 +97,14 @@ class Job:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def modules(self) -> tuple[str, ...]:
-        """The modules that compute the result, each with all that it imports."""
+    def modules(self) -> tuple[list[str], dict[str, Path]]:
+        """The modules that compute the result, each with all that it imports; and where those of a
+        method from outside lie."""
+        entry = catalogue.entry(self.method)
+        method, folders = outside.roots(entry) if entry.file else ((entry.module,), {})
         question = f"course_lib.tasks.{self.task}.{self.question.id}"
-        return "course_lib.fit", question, catalogue.entry(self.method).module
+        reader = [f"course_lib.data.own.{own.reader(self.dataset)}"] if is_own(self.dataset) else []
+        return ["course_lib.fit", question, *method, *reader], folders
 
 
 def run_here(
@@ -169,6 +174,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
         "status": "done",
         "error": None,
         "job": asdict(job),
+        "about": catalogue.entry(job.method).describe(),
         "started": started.isoformat(timespec="seconds"),
         "wall_s": {name: round(seconds, 3) for name, seconds in wall.items()},
         "predict_s_per_case": predict_s / len(test),

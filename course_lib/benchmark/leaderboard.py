@@ -179,8 +179,8 @@ def _board(section: Section, group: str, methods: Mapping[str, Mapping[str, Any]
     found = (c["subject"] for r in section.done for c in r["cases"] if c["group"] == group)
     subjects = list(dict.fromkeys(found))
     rows = [
-        _row(section, group, subjects, list(members), options, methods.get(method, UNKNOWN))
-        for (method, options), members in groupby(section.records, key=_row_of)
+        _row(section, group, subjects, list(members), methods.get(method))
+        for (method, _), members in groupby(section.records, key=_row_of)
     ]
     sign = 1 if section.higher_is_better else -1
 
@@ -203,10 +203,10 @@ def _row(
     group: str,
     subjects: list[str],
     records: list[Record],
-    options: str,
-    info: Mapping[str, Any],
+    known: Mapping[str, Any] | None,
 ) -> Row:
-    method = records[0]["job"]["method"]
+    job = records[0]["job"]
+    info = known or next((r["about"] for r in records if "about" in r), UNKNOWN)
     done = [record for record in records if record["status"] == "done"]
     cases = [[c for c in record["cases"] if c["group"] == group] for record in done]
     scores = {
@@ -214,8 +214,8 @@ def _row(
         for name in section.metrics
     }
     row = Row(
-        method=method,
-        name=(info["name"] or method) + (f" ({options})" if options else ""),
+        method=job["method"],
+        name=(info["name"] or job["method"]) + _added(job.get("options") or {}, info),
         kind=info["kind"],
         cite=info["cite"],
         baseline=bool(info["baseline"]),
@@ -227,6 +227,15 @@ def _row(
     )
     row.estimates = {name: interval(table) for name, table in row.tables.items()}
     return row
+
+
+def _added(options: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """What a row's name says of its options: the name of the variant, if they are one."""
+    for name, variant in (info.get("variants") or {}).items():
+        if variant == options:
+            return f", {name}"
+    said = ", ".join(f"{key}={value}" for key, value in sorted(options.items()))
+    return f" ({said})" if said else ""
 
 
 def subject_table(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from course_lib.catalogue import outside
 from course_lib.catalogue.entry import Entry, Section
 from course_lib.errors import CourseError
 
@@ -91,17 +92,22 @@ def question(name: str, dataset: str) -> "Question":
 
 
 def entry(method: str) -> Entry:
-    """The entry of a method id.
+    """The entry of a method: its id in the catalogue, or `path:my_method.py`.
 
     Raises CourseError with the nearest name when there is none.
     """
-    _pick("method", method, (e.id for e in METHODS))
-    return next(e for e in METHODS if e.id == method)
+    if outside.is_outside(method):
+        return outside.entry(method)
+    known = {e.id: e for e in METHODS}
+    if method not in known:
+        known |= {e.id: e for e in outside.installed()}
+    _pick("method", method, known)
+    return known[method]
 
 
 def methods(name: str) -> tuple[Entry, ...]:
-    """All methods of a section, baselines first."""
-    return tuple(e for e in METHODS if e.section == name)
+    """All methods of a section, baselines first, those of installed packages last."""
+    return tuple(e for e in (*METHODS, *outside.installed()) if e.section == name)
 
 
 def fits(entry: Entry, dataset: str) -> bool:
@@ -113,16 +119,28 @@ def fits(entry: Entry, dataset: str) -> bool:
     return not entry.questions or question(entry.section, dataset).id in entry.questions
 
 
-def build(method: str, **options: Any) -> "Method | Classical":
+def method_class(method: str) -> type:
+    """The class of a method."""
+    found = entry(method)
+    if found.file is None:
+        return getattr(import_module(found.module), found.class_name)
+    return outside.load(method) if outside.is_outside(method) else outside.installed_class(method)
+
+
+def options(method: str) -> dict[str, Any]:
+    """A method's options with their defaults."""
+    parameters = inspect.signature(method_class(method)).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def build(method: str, **chosen: Any) -> "Method | Classical":
     """A method with its options; `fit`, or `fresh` for a data set's facts, makes its networks.
 
     Raises CourseError when the method has no such option, or not with such a value.
     """
-    found = entry(method)
-    cls = getattr(import_module(found.module), found.class_name)
-    known = list(inspect.signature(cls).parameters)
-    for name in options:
+    known = options(method)
+    for name in chosen:
         if name not in known:
             has = f"its options: {', '.join(known)}" if known else "it has none"
-            raise CourseError(f"{found.name} has no option {name!r}; {has}.")
-    return cls(**options)
+            raise CourseError(f"{entry(method).name} has no option {name!r}; {has}.")
+    return method_class(method)(**chosen)

@@ -37,7 +37,7 @@ class Entry:
         datasets: if it answers only some of their data sets, which; `path:` for the user's own.
         variants: name → options: settings worth a row of their own, such as the paper's ablations.
         section: where it belongs.
-        file: where its class lies, if not in the course.
+        file: where its class lies, if not in the course: a file, or `module:Class`.
     """
 
     id: str

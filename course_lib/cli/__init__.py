@@ -10,8 +10,9 @@ from course_lib.errors import CourseError
 # Command → module and function; a module is imported when its command is called.
 COMMANDS = {
     "data": "course_lib.cli.data:data",
-    "tasks": "course_lib.cli.bench:tasks",
-    "methods": "course_lib.cli.bench:methods",
+    "tasks": "course_lib.cli.tasks:tasks",
+    "methods": "course_lib.cli.tasks:methods",
+    "check-method": "course_lib.cli.tasks:check_method",
     "run": "course_lib.cli.bench:run",
     "bench": "course_lib.cli.bench:bench",
     "report": "course_lib.cli.report:report",

@@ -15,7 +15,9 @@ A section's question `own` says what it makes of them, and raises CourseError fo
 
 import hashlib
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from course_lib.cases import UNVERIFIED
 from course_lib.data.own.kinds import Boxed, Labelled, OwnData, Pictures, Scans
@@ -30,6 +32,7 @@ __all__ = [
     "expect",
     "fingerprint",
     "read",
+    "reader",
 ]
 
 FORMATS = (
@@ -46,23 +49,35 @@ def location(dataset: str) -> Path:
     return place
 
 
+def reader(dataset: str) -> str:
+    """The module of `course_lib.data.own` that reads what lies at `path:…`.
+
+    Raises CourseError when the format is not known.
+    """
+    place = location(dataset)
+    if place.suffix == ".npz":
+        return "labelled"
+    if (place / "dataset.json").is_file():
+        return "scans"
+    if place.is_dir():
+        for name in ("boxes", "scans", "pictures"):
+            if _module(name).holds(place):
+                return name
+    raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")
+
+
 def read(dataset: str) -> OwnData:
     """What lies at `path:…`; `unverified:…` also takes MedMNIST files with another checksum.
 
     Raises CourseError when the format is not known or a file is broken.
     """
-    from course_lib.data.own import boxes, labelled, pictures, scans
+    # By name, so that no reader is imported, nor part of a job's key, but the one that is used.
+    module = _module(reader(dataset))
+    return module.read(location(dataset), dataset.startswith(UNVERIFIED))
 
-    place = location(dataset)
-    if place.suffix == ".npz":
-        return labelled.read(place, allow_unverified=dataset.startswith(UNVERIFIED))
-    if place.is_dir():
-        for reader in (scans.decathlon, boxes.coco, scans.nifti_folder, scans.dicom_folder):
-            if (found := reader(place)) is not None:
-                return found
-        if (found := pictures.folder(place)) is not None:
-            return found
-    raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"course_lib.data.own.{name}")
 
 
 @lru_cache(maxsize=8)

@@ -13,8 +13,13 @@ from course_lib.errors import CourseError
 KEYS = ("images", "annotations", "categories")
 
 
-def coco(place: Path) -> Boxed | None:
-    """The pictures and boxes of a COCO folder; None if no JSON file has the keys of COCO.
+def holds(place: Path) -> bool:
+    """Whether a folder holds a JSON file with the keys of COCO."""
+    return any(_keys(file) for file in place.glob("*.json"))
+
+
+def read(place: Path, unverified: bool = False) -> Boxed:
+    """The pictures and boxes of a COCO folder.
 
     COCO writes a box as (left, top, width, height); here it becomes (top, left, bottom, right).
     Boxes of crowds and boxes without an area are left out.
@@ -22,8 +27,6 @@ def coco(place: Path) -> Boxed | None:
     Raises CourseError for several such files, a picture that is missing, or a box without picture.
     """
     found = {file: content for file in sorted(place.glob("*.json")) if (content := _keys(file))}
-    if not found:
-        return None
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
         raise CourseError(f"{place} holds several COCO files ({names}); keep one per folder.")

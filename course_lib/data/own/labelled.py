@@ -12,7 +12,7 @@ from course_lib.errors import CourseError
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 
 
-def read(file: Path, allow_unverified: bool) -> Labelled:
+def read(file: Path, unverified: bool = False) -> Labelled:
     """The images of `name.npz` or `name_size.npz`, as MedMNIST calls its files.
 
     Raises CourseError for another name, another checksum unless allowed, and a broken file.
@@ -23,7 +23,7 @@ def read(file: Path, allow_unverified: bool) -> Labelled:
             f"{file.name} is not named as MedMNIST names its files, such as breastmnist.npz or "
             "pathmnist_64.npz; the name says what the numbers mean."
         )
-    found = medmnist.load(match[1], int(match[2] or 28), file, allow_unverified, progress=False)
+    found = medmnist.load(match[1], int(match[2] or 28), file, unverified, progress=False)
     solid = found.name.endswith("3d")
     return Labelled(
         source=file,

@@ -10,11 +10,14 @@ from course_lib.errors import CourseError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
-def folder(place: Path) -> Pictures | None:
-    """All pictures of a folder in grey, in the order of their names; None if there is none."""
+def holds(place: Path) -> bool:
+    """Whether a folder holds pictures."""
+    return any(file.suffix.lower() in SUFFIXES for file in place.iterdir())
+
+
+def read(place: Path, unverified: bool = False) -> Pictures:
+    """All pictures of a folder in grey, in the order of their names."""
     files = sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES)
-    if not files:
-        return None
     return Pictures(
         source=place,
         provenance="measured: pictures of your own",

@@ -14,6 +14,23 @@ OTHERS = {"labels": "label", "labelsTr": "label", "label": "label", "target": "t
 SUFFIXES = (".nii", ".nii.gz")
 
 
+def holds(place: Path) -> bool:
+    """Whether a folder holds volumes: a Decathlon description, NIfTI files or DICOM series."""
+    known = (place / "dataset.json").is_file() or _files(_images(place))
+    return bool(known) or any(_holds_dicom(folder) for folder in _folders(place))
+
+
+def read(place: Path, unverified: bool = False) -> Scans:
+    """The volumes of a folder.
+
+    Raises CourseError when a file is broken, or there is no series of several slices.
+    """
+    for form in (decathlon, nifti_folder, dicom_folder):
+        if (found := form(place)) is not None:
+            return found
+    raise CourseError(f"{place} holds no DICOM series of more than one slice.")
+
+
 def decathlon(place: Path) -> Scans | None:
     """The labelled training volumes of a Medical Segmentation Decathlon folder, or None.
 
@@ -49,8 +66,7 @@ def decathlon(place: Path) -> Scans | None:
 def nifti_folder(place: Path) -> Scans | None:
     """NIfTI volumes directly in the folder, or in `images/` beside `labels/` (or `source/` beside
     `target/`) with equal file names; None if there are none."""
-    images = next((place / name for name in IMAGES if _files(place / name)), place)
-    if not (files := _files(images)):
+    if not (files := _files(_images(place))):
         return None
     others = {word: place / name for name, word in OTHERS.items() if (place / name).is_dir()}
     return Scans(
@@ -71,7 +87,7 @@ def dicom_folder(place: Path) -> Scans | None:
     from SimpleITK import ImageSeriesReader
 
     series: dict[str, tuple[str, ...]] = {}
-    for folder in (place, *sorted(f for f in place.rglob("*") if f.is_dir())):
+    for folder in _folders(place):
         if not _holds_dicom(folder):
             continue
         subject = _subject(folder, place)
@@ -95,6 +111,16 @@ def _holds_dicom(folder: Path) -> bool:
 
     files = (file for file in sorted(folder.iterdir()) if file.is_file() and file.name[0] != ".")
     return any(is_dicom(file) for file, _ in zip(files, range(5), strict=False))
+
+
+def _folders(place: Path) -> list[Path]:
+    """The folder and all below it."""
+    return [place, *sorted(f for f in place.rglob("*") if f.is_dir())]
+
+
+def _images(place: Path) -> Path:
+    """The folder that holds the images: one of IMAGES, or the place itself."""
+    return next((place / name for name in IMAGES if _files(place / name)), place)
 
 
 def _files(folder: Path) -> list[Path]:
