@@ -223,7 +223,7 @@ def command(record: Record) -> str:
 
 def _name(record: Record, methods: Methods) -> str:
     method = record["job"]["method"]
-    return methods.get(method, {"name": method})["name"]
+    return methods.get(method, record.get("about", {"name": method}))["name"]
 
 
 def _jobs(section: Section, store: Store, folder: Path, methods: Methods) -> list[dict[str, Any]]:
@@ -234,7 +234,8 @@ def _jobs(section: Section, store: Store, folder: Path, methods: Methods) -> lis
         notebook = None
         source = store.place(record["key"]) / (record.get("notebook") or "")
         if source.is_file() and source.stat().st_size <= LARGEST_NOTEBOOK:
-            notebook = f"notebooks/{job['task']}-{job['method']}-{record['key'][:12]}.ipynb"
+            method = Path(job["method"]).stem  # a file's name, of a method from outside
+            notebook = f"notebooks/{job['task']}-{method}-{record['key'][:12]}.ipynb"
             shutil.copyfile(source, folder / notebook)
         chosen = ", ".join(f"{k} = {v}" for k, v in settings["chosen"].items())
         jobs.append(

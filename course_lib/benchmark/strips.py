@@ -182,7 +182,9 @@ def _own(
     for panel in (panel for panel in record["pictures"]["panels"] if not panel["shared"]):
         words = panel["name"].replace("_", " ")
         # The rank keeps two methods with similar names apart.
-        file = stem.with_name(f"{stem.name}-{row.rank:02d}-{row.method}-{panel['name']}.webp")
+        file = stem.with_name(
+            f"{stem.name}-{row.rank:02d}-{Path(row.method).stem}-{panel['name']}.webp"
+        )
         label, detail = (row.name, score) if not column else ("", words.capitalize())
         alt = f"{words.capitalize()} of {row.name}, case {case['case']}, {score}"
         column.append(_picture(arrays, panel, case, file, label, detail, alt))
