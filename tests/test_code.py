@@ -46,7 +46,7 @@ def reach(module):
 
 
 def _closure(names):
-    """All modules of the course that these import, read by a second way: the text of the imports."""
+    """All modules of the course that these import, read in a second way: as text."""
     import re
 
     pattern = re.compile(r"^\s*(?:from (course_lib[\w.]*) import ([\w, ]+|\([^)]*\)))", re.M)

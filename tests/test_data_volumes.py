@@ -107,6 +107,7 @@ def test_brain_donors_lie_in_lps():
         assert right[2] < left[2] and front[1] < back[1] and low[0] < left[0]
 
 
+@pytest.mark.skipif(not fetch.is_fetched("nuclei"), reason="optional: nothing uses it yet")
 def test_nuclei():
     image, instances = nuclei.load()
     assert image.shape == instances.shape == (512, 512)

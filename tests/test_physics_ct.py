@@ -254,21 +254,6 @@ def test_the_generator_decides_the_noise():
     clean = torch.ones(2, 1, 9, 9)
     first, again, other = (ct.low_dose_sinogram(clean, 1e3, 5, seeded(s)) for s in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    halves = [ct.split_counts(ct.counts(clean, 1e3, generator=seeded()), 0.5, seeded(s))[0]
-              for s in (1, 1, 2)]  # fmt: skip
-    assert torch.equal(halves[0], halves[1]) and not torch.equal(halves[0], halves[2])
-
-
-@pytest.mark.parametrize("fraction", [0.5, 0.2])
-def test_thinned_counts_are_independent_poisson_and_add_up(fraction):
-    total = ct.counts(torch.zeros(400_000), 60, generator=seeded(1))
-    part, rest = ct.split_counts(total, fraction, seeded(2))
-    assert torch.equal(part + rest, total) and torch.equal(part, part.round())
-    assert part.min() >= 0 and rest.min() >= 0
-    for half, mean in ((part, 60 * fraction), (rest, 60 * (1 - fraction))):
-        assert half.mean() == pytest.approx(mean, rel=0.01)
-        assert half.var() == pytest.approx(mean, rel=0.015)
-    assert abs(torch.corrcoef(torch.stack([part, rest]))[0, 1]) < 0.008
 
 
 # ---- what people get wrong
@@ -285,8 +270,6 @@ def test_thinned_counts_are_independent_poisson_and_add_up(fraction):
         (lambda: ParallelBeam(8, 0), "0 views"),
         (lambda: ParallelBeam(8, 4, pixel_mm=0), "pixel_mm=0"),
         (lambda: system_matrix.system_matrix("joseph", 20_000, 9, (0.0, 1.0, 2.0), None), "32 GB"),
-        (lambda: ct.split_counts(torch.tensor([1.5])), "electronic_noise=0"),
-        (lambda: ct.split_counts(torch.tensor([-1.0])), "electronic_noise=0"),
     ],
 )
 def test_mistakes_are_explained(mistake, message):

@@ -105,15 +105,6 @@ def test_compose_warps_in_the_stated_order():
     assert error < 0.1 * (twice - wrong)[centre].abs().mean()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_points_follow_the_field_exactly(shape):
-    displacement = fields.exponential(velocity(shape))
-    generator = torch.Generator().manual_seed(5)
-    points = 5 + torch.rand(2, 9, len(shape), generator=generator) * (min(shape) - 10)
-    found = fields.pull_points(points, displacement)
-    assert torch.allclose(fields.move_points(found, displacement), points, atol=1e-3)
-
-
 def test_a_folded_map_is_found():
     displacement = torch.zeros(1, 2, 16, 20)
     # Columns 8 … 11 are mirrored: x ↦ 19 − x there.

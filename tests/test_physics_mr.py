@@ -71,10 +71,16 @@ def test_scaling_theorem():
         assert torch.allclose(mr.fft2c(picture)[0, 0].real, expected, atol=1e-4)
 
 
+def coil_maps(size, coils):
+    """Sensitivities of coils, (1, K, H, W) complex, whose squares add up to one everywhere."""
+    maps = random_complex(1, coils, *size, seed=7)
+    return maps / maps.abs().square().sum(1, keepdim=True).sqrt()
+
+
 @pytest.mark.parametrize("coils", [None, 1, 5])
 @pytest.mark.parametrize("device", devices)
 def test_adjoint(coils, device):
-    maps = None if coils is None else mr.coil_maps((24, 20), coils).to(device)
+    maps = None if coils is None else coil_maps((24, 20), coils).to(device)
     mask = kspace_masks.gaussian_mask((24, 20), 3, 4, seeded()).to(device)
     image = random_complex(4, 1, 24, 20).to(device)
     kspace = random_complex(4, coils or 1, 24, 20, seed=1).to(device)
@@ -86,18 +92,11 @@ def test_adjoint(coils, device):
 def test_full_sampling_is_inverted_with_any_number_of_coils():
     image, every = random_complex(2, 1, 16, 20), torch.ones(1, 1, 16, 20)
     for coils in (1, 4, 8):
-        maps = mr.coil_maps((16, 20), coils)
+        maps = coil_maps((16, 20), coils)
         assert torch.allclose(maps.abs().square().sum(1), torch.ones(1, 16, 20), atol=1e-5)
         measured = mr.forward(image, every, maps)
         assert measured.shape == (2, coils, 16, 20)
         assert torch.allclose(mr.adjoint(measured, every, maps), image, atol=1e-5)
-
-
-def test_coil_maps_are_smooth_and_differ():
-    maps = mr.coil_maps((64, 64), 4)[0]
-    assert (maps.diff(dim=-1).abs().max() < 0.1) and (maps.diff(dim=-2).abs().max() < 0.1)
-    brightest = [divmod(int(m.abs().argmax()), 64) for m in maps]
-    assert len(set(brightest)) == 4
 
 
 def test_noise_level():
@@ -145,21 +144,6 @@ def test_soft_data_consistency_is_the_stated_average():
     assert torch.equal(mr.replace_samples(estimate, measured, mask, 0.0), estimate)
 
 
-def test_many_coils_beat_one_coil_of_the_same_lines():
-    image = torch.zeros(1, 1, 32, 32, dtype=torch.complex64)
-    image[..., 8:24, 10:22] = 1
-    maps = mr.coil_maps((32, 32), 8)
-    mask = kspace_masks.cartesian_mask((32, 32), 2, 1, seeded(), regular=True)
-    errors = []
-    for coils in (None, maps):
-        measured = mr.forward(image, mask, coils)
-        picture = mr.adjoint(measured, mask, coils)
-        for _ in range(30):
-            picture = mr.data_consistency(picture, measured, mask, coils)
-        errors.append((picture - image).norm())
-    assert errors[1] < 0.5 * errors[0]
-
-
 def test_smooth_phase():
     phase = mr.smooth_phase((32, 48), 6, seeded(), strength=0.7)
     assert phase.shape == (6, 1, 32, 48)
@@ -167,44 +151,6 @@ def test_smooth_phase():
     assert torch.allclose(ripple.square().mean((-2, -1)).sqrt(), torch.tensor(0.7), rtol=1e-3)
     assert phase.diff(dim=-1).abs().max() < 0.5
     assert torch.equal(phase, mr.smooth_phase((32, 48), 6, seeded(), strength=0.7))
-
-
-def beating_cine(frames=8):
-    """A disc whose radius follows the heart cycle."""
-    y, x = torch.meshgrid(torch.arange(32.0) - 16, torch.arange(32.0) - 16, indexing="ij")
-    radius = 8 + 3 * torch.cos(2 * math.pi * torch.arange(frames) / frames).view(-1, 1, 1)
-    return torch.sigmoid(2 * (radius - torch.hypot(y, x)))[None]
-
-
-@pytest.mark.parametrize("interleaved", [True, False])
-def test_mistriggering(interleaved):
-    cine = beating_cine()
-    still = mr.mistriggered(cine, torch.zeros(1, 4, dtype=torch.long), interleaved)
-    assert torch.allclose(still, cine.to(still), atol=1e-5)
-    # All beats late by the same time: only the cycle's start moves.
-    late = mr.mistriggered(cine, torch.full((1, 4), 3), interleaved)
-    assert torch.allclose(late.real, cine.roll(-3, 1), atol=1e-5)
-    # A late beat takes its lines, and no others, from the later frame.
-    shifts = torch.tensor([[0, 2, 0, 0]])
-    kspace = mr.fft2c(mr.mistriggered(cine, shifts, interleaved))
-    true = mr.fft2c(cine.to(torch.complex64))
-    line = torch.arange(32)
-    second = (line % 4 == 1) if interleaved else (line // 8 == 1)
-    assert torch.allclose(kspace[..., second], true.roll(-2, 1)[..., second], atol=1e-4)
-    assert torch.allclose(kspace[..., ~second], true[..., ~second], atol=1e-4)
-    with pytest.raises(CourseError, match="integers"):
-        mr.mistriggered(cine, torch.zeros(1, 4))
-
-
-def test_severity_grows_the_damage():
-    cine = beating_cine().expand(32, -1, -1, -1)
-    errors = []
-    for severity in (0.0, 0.3, 0.6, 1.0):
-        shifts = mr.trigger_shifts(32, 4, 8, severity, seeded())
-        assert shifts.shape == (32, 4) and shifts.abs().max() <= 4
-        errors.append((mr.mistriggered(cine, shifts) - cine).abs().mean().item())
-    assert errors[0] < 1e-5
-    assert errors == sorted(errors)
 
 
 MASKS = {
@@ -226,7 +172,7 @@ def test_masks(make, tolerance, size):
         mask = make(size, acceleration, 3, seeded())
         assert mask.shape == (3, 1, *size) and mask.dtype == torch.float32
         assert ((mask == 0) | (mask == 1)).all()
-        actual = kspace_masks.acceleration_of(mask)
+        actual = 1 / mask.mean((1, 2, 3))
         assert torch.allclose(actual, torch.tensor(float(acceleration)), rtol=tolerance)
         assert torch.equal(mask, make(size, acceleration, 3, seeded()))  # the seed decides
         assert not torch.equal(mask[0], mask[1])

@@ -84,27 +84,10 @@ def test_gaussian_is_scipy_blur_and_decimation():
 
 def test_boxcar_is_the_mean_of_its_slices():
     volume = random(2, 1, 12, 5, 6)
-    thick = resolution.thick_slices(volume, 4)
+    thick = resolution.apply(volume, {-3: resolution.boxcar(12, 4, 4.0)})
     assert torch.allclose(thick, volume.view(2, 1, 3, 4, 5, 6).mean(3), atol=1e-6)
     # A box of 4 around 4 reaches from 2 to 6 and cuts pixels 2 and 6 in half.
     assert np.allclose(resolution.boxcar(9, 9, 4.0)[0], [0, 0, 1 / 8, *[1 / 4] * 3, 1 / 8, 0, 0])
-
-
-def test_thick_slices_with_noise_and_gaussian_profile():
-    volume = torch.zeros(1, 1, 64, 32, 32)
-    noisy = resolution.thick_slices(
-        volume, 4, "gaussian", 6.0, noise=12.0, generator=torch.Generator().manual_seed(0)
-    )
-    assert noisy.shape == (1, 1, 16, 32, 32)
-    assert noisy.std().item() == pytest.approx(12, rel=0.03)
-    step = torch.zeros(1, 1, 64, 1, 1)
-    step[:, :, 32:] = 100
-    wide, narrow = (resolution.thick_slices(step, 4, "gaussian", t) for t in (8.0, 4.0))
-    assert wide.diff(dim=2).max() < narrow.diff(dim=2).max()
-    with pytest.raises(CourseError, match="generator"):
-        resolution.thick_slices(volume, 4, noise=1.0)
-    with pytest.raises(CourseError, match="profile"):
-        resolution.thick_slices(volume, 4, "triangle")
 
 
 def test_kspace_truncation():
@@ -113,21 +96,13 @@ def test_kspace_truncation():
     assert small.shape == (2, 1, 16, 24)
     assert torch.allclose(fft2c(small), fft2c(image)[..., 8:24, 12:36] / 2, atol=1e-5)
     assert torch.allclose(small.mean((-2, -1)), image.mean((-2, -1)), atol=1e-6)
-    other = random(2, 1, 16, 24, seed=1, dtype=torch.complex64)
-    left = (small.conj() * other).sum()
-    right = (image.conj() * resolution.fill_kspace(other, 2)).sum() / 4
-    assert abs(left - right) / abs(left) < 1e-5
-    back = resolution.truncate_kspace(resolution.fill_kspace(other, 2), 2)
-    assert torch.allclose(back, other, atol=1e-5)
 
 
 def test_kspace_truncation_of_real_images():
     image = random(1, 1, 32, 32)
     small = resolution.truncate_kspace(image, 4)
-    other = random(1, 1, 8, 8, seed=1)
     assert not small.is_complex()
-    left, right = (small * other).sum(), (image * resolution.fill_kspace(other, 4)).sum() / 16
-    assert torch.isclose(left, right, rtol=1e-4)
+    assert torch.allclose(small.mean((-2, -1)), image.mean((-2, -1)), atol=1e-6)
     # A wave below the new Nyquist passes unchanged, one above vanishes.
     x = torch.arange(32.0)
     for cycles, gain in ((2, 1.0), (6, 0.0)):
@@ -162,7 +137,8 @@ def test_cubic_spline_is_scipy_in_three_dimensions():
 
 def test_gradients_pass():
     volume = random(1, 1, 8, 4, 4).requires_grad_()
-    resolution.enlarge(resolution.thick_slices(volume, 2), (2, 1, 1)).sum().backward()
+    thick = resolution.apply(volume, {-3: resolution.boxcar(8, 2, 2.0)})
+    resolution.enlarge(thick, (2, 1, 1)).sum().backward()
     assert torch.isfinite(volume.grad).all() and volume.grad.abs().sum() > 0
 
 

@@ -228,26 +228,6 @@ def low_dose_sinogram(
     return line_integrals(counts(sinogram, photons, electronic_noise, generator), photons)
 
 
-def split_counts(
-    counts: Tensor, fraction: float = 0.5, generator: torch.Generator | None = None
-) -> tuple[Tensor, Tensor]:
-    """Two independent scans out of one: part ~ Binomial(counts, fraction), and the rest.
-
-    If counts are Poisson(λ), the parts are independent Poisson(fraction λ) and
-    Poisson((1 - fraction) λ): as if `photons` had been shared between two scans.
-
-    Raises CourseError unless counts are whole numbers, so without electronic noise.
-    """
-    whole = counts.cpu()
-    if (whole < 0).any() or (whole != whole.round()).any():
-        raise CourseError(
-            "Only whole photon counts can be split. Draw them with electronic_noise=0."
-        )
-    part = torch.binomial(whole, torch.full_like(whole, fraction), generator=generator)
-    part = part.to(counts.device)
-    return part, counts - part
-
-
 def _as_degrees(chosen: int | Tensor) -> Tensor:
     return angles(chosen) if isinstance(chosen, int) else torch.as_tensor(chosen).cpu().double()
 

@@ -103,18 +103,6 @@ def move_points(points: Tensor, displacement: Tensor) -> Tensor:
     return points + at_points(displacement, points)
 
 
-def pull_points(points: Tensor, displacement: Tensor, iterations: int = 30) -> Tensor:
-    """Where points p of the moving image appear in the warped one: the q with q + u(q) = p.
-
-    Arguments and result: (N, K, d) in voxels. Solved by the fixed point q ← p − u(q), which is
-    exact (to rounding) for the sampled field itself, not only for an approximate inverse.
-    """
-    result = points
-    for _ in range(iterations):
-        result = points - at_points(displacement, result)
-    return result
-
-
 def jacobian_determinant(displacement: Tensor) -> Tensor:
     """det(I + ∇u), the local change of volume, (N, *spatial): 1 keeps it, ≤ 0 folds.
 

@@ -16,11 +16,6 @@ from course_lib.errors import CourseError
 Size = tuple[int, int]
 
 
-def acceleration_of(mask: Tensor) -> Tensor:
-    """Points of k-space over points sampled, per case (N,)."""
-    return 1 / mask.flatten(1).mean(1)
-
-
 def cartesian_mask(
     size: Size,
     acceleration: float,

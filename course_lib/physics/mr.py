@@ -124,26 +124,6 @@ def data_consistency(
     return adjoint(kspace, every, coils)
 
 
-def coil_maps(size: tuple[int, int], coils: int, radius: float = 1.5) -> Tensor:
-    """Smooth complex sensitivities of coils around the body, complex (1, K, H, W).
-
-    Each coil sits on a circle of `radius` half fields of view; its sensitivity falls with the
-    distance from it and its phase turns with the angle seen from it (the analytic birdcage of
-    many simulators). Σₖ |Sₖ|² = 1 everywhere.
-
-    Args:
-        size: (H, W).
-        coils: K ≥ 1.
-        radius: distance of the coils from the centre, > 1 to lie outside the picture.
-    """
-    y = torch.linspace(-1, 1, size[0])[:, None]
-    x = torch.linspace(-1, 1, size[1])
-    angle = 2 * math.pi * torch.arange(coils).view(-1, 1, 1) / coils
-    dx, dy = x - radius * angle.cos(), y - radius * angle.sin()
-    maps = torch.polar(1 / torch.hypot(dx, dy), torch.atan2(dx, -dy) - angle)
-    return (maps / maps.abs().square().sum(0).sqrt())[None]
-
-
 def smooth_phase(
     size: tuple[int, int], count: int, generator: torch.Generator, strength: float = 1.0
 ) -> Tensor:
@@ -163,53 +143,6 @@ def smooth_phase(
     ripple = torch.einsum("nab,ah,bw->nhw", weight, rows, columns)[:, None]
     ripple = strength * ripple / ripple.square().mean((-2, -1), keepdim=True).sqrt()
     return ripple + 2 * math.pi * torch.rand(count, 1, 1, 1, generator=generator)
-
-
-def mistriggered(cine: Tensor, shifts: Tensor, interleaved: bool = True) -> Tensor:
-    """A cine whose heartbeats were triggered at the wrong time: motion corruption in k-space.
-
-    The lines of one frame are gathered over S heartbeats, one segment in each. If beat s starts
-    dₛ frames late, its lines of frame t show frame t + dₛ of the (periodic) heart cycle. Segments
-    that disagree ghost along the phase-encoding axis (columns).
-
-    Args:
-        cine: (N, T, H, W), T frames of one cycle, real or complex.
-        shifts: integers (N, S), dₛ in frames; zeros return the cine unharmed.
-        interleaved: beat s takes every S-th line (ghosts); otherwise a block of lines (blur).
-
-    Returns:
-        complex (N, T, H, W).
-
-    Source: Oksuz et al. 2019, doi 10.1016/j.media.2019.04.009.
-    """
-    frames, width = cine.shape[1], cine.shape[-1]
-    segments = shifts.shape[1]
-    if len(shifts) != len(cine) or shifts.is_floating_point() or segments > width:
-        raise CourseError(
-            f"Shifts must be integers of shape ({len(cine)}, S) with S ≤ {width} lines, "
-            f"got {tuple(shifts.shape)}."
-        )
-    line = torch.arange(width, device=cine.device)
-    segment = line % segments if interleaved else line * segments // width
-    time = torch.arange(frames, device=cine.device).view(1, -1, 1)
-    source = (time + shifts.to(cine.device)[:, None, segment]) % frames
-    kspace = fft2c(cine.to(torch.complex64))
-    return ifft2c(kspace.gather(1, source[:, :, None].expand_as(kspace)))
-
-
-def trigger_shifts(
-    count: int, segments: int, frames: int, severity: float, generator: torch.Generator
-) -> Tensor:
-    """Random shifts (N, S) for `mistriggered`.
-
-    Each beat is mis-triggered with probability `severity` (0 to 1), by one to
-    1 + severity·(frames/2 − 1) frames, early or late.
-    """
-    wrong = torch.rand(count, segments, generator=generator) < severity
-    furthest = max(1, round(1 + severity * (frames / 2 - 1)))
-    size = torch.randint(1, furthest + 1, (count, segments), generator=generator)
-    sign = 2 * torch.randint(2, (count, segments), generator=generator) - 1
-    return wrong * size * sign
 
 
 def _centred(transform, values: Tensor) -> Tensor:

@@ -100,42 +100,6 @@ def boxcar(length: int, factor: int, thickness: float) -> np.ndarray:
     return _normalised(np.clip(upper - lower, 0, None))
 
 
-def thick_slices(
-    volume: Tensor,
-    factor: int,
-    profile: str = "boxcar",
-    thickness: float | None = None,
-    noise: float = 0.0,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Thick slices along z, the slice axis of (N, C, D, H, W), with noise.
-
-    Args:
-        volume: (N, C, D, H, W), D divisible by `factor`.
-        factor: thin slices per thick one.
-        profile: 'boxcar' (CT) or 'gaussian' (MR pulses), see the functions of that name.
-        thickness: width of the profile in thin slices; `factor` (no gap, no overlap) if None.
-        noise: standard deviation of Gaussian noise in the volume's unit.
-        generator: for the noise, on the CPU.
-
-    Raises:
-        CourseError: not a volume, an unknown profile, or noise without a generator.
-    """
-    profiles = {"boxcar": boxcar, "gaussian": gaussian}
-    if volume.ndim != 5 or profile not in profiles:
-        raise CourseError(
-            f"Needs a volume (N, C, D, H, W) and a profile of {sorted(profiles)}, "
-            f"got {tuple(volume.shape)} and '{profile}'."
-        )
-    width = float(factor if thickness is None else thickness)
-    thick = apply(volume, {-3: profiles[profile](volume.shape[-3], factor, width)})
-    if noise == 0:
-        return thick
-    if generator is None:
-        raise CourseError("Noise needs a generator: pass torch.Generator().manual_seed(…).")
-    return thick + noise * torch.randn(thick.shape, generator=generator).to(thick)
-
-
 def truncate_kspace(image: Tensor, factor: int) -> Tensor:
     """Keeps the middle 1/factor of k-space along H and W: how MR acquires fewer pixels.
 
@@ -157,22 +121,6 @@ def truncate_kspace(image: Tensor, factor: int) -> Tensor:
         kspace = kspace.narrow(axis, length // 2 - small // 2, small)
     small = ifft2c(kspace) / factor
     return small if image.is_complex() else small.real
-
-
-def fill_kspace(image: Tensor, factor: int) -> Tensor:
-    """Zero-filled interpolation, (N, 1, h, w) → (N, 1, h·factor, w·factor).
-
-    factor² times the adjoint of `truncate_kspace`. For complex images also its right inverse:
-    truncating the result gives the small image back.
-    """
-    kspace = fft2c(image)
-    for axis in (-1, -2):  # F.pad counts axes from the last
-        small = image.shape[axis]
-        before = small * factor // 2 - small // 2
-        amount = (before, small * factor - small - before)
-        kspace = F.pad(kspace, amount if axis == -1 else (0, 0, *amount))
-    large = factor * ifft2c(kspace)
-    return large if image.is_complex() else large.real
 
 
 def enlarge(image: Tensor, factors: tuple[int, ...], order: str = "cubic spline") -> Tensor:

@@ -20,9 +20,6 @@ from course_lib.errors import CourseError
 
 MR = ("t1", "t2", "pd")
 CONTRASTS = (*MR, "ct", "pet")
-UNITS = {"t1": "a.u.", "t2": "a.u.", "pd": "a.u.", "ct": "HU", "pet": "SUV"}
-
-
 @dataclass(frozen=True)
 class Sequence:
     """TR, TE, TI in ms, the flip angle in degrees.
