@@ -15,7 +15,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from course_lib import catalogue, code
+from course_lib import catalogue
 from course_lib.benchmark import identity, sweep
 from course_lib.benchmark.job import Job, run_here
 from course_lib.benchmark.store import Store
@@ -44,34 +44,12 @@ def test_the_key_follows_everything_that_decides_the_result(monkeypatch):
         Job("denoising", "median", "chest_ct", "smoke", 0, {"size": 5}).key(),
     }
     assert len(keys) == 6 and MEDIAN.key() in keys
-    asked = []
-    monkeypatch.setattr("course_lib.benchmark.job.code_hash", lambda names: asked.extend(names))
+    monkeypatch.setattr("course_lib.benchmark.job.code_hash", lambda names, outside: "other code")
     assert MEDIAN.key() not in keys
-    method = catalogue.entry("median").module
-    assert asked == ["course_lib.fit", "course_lib.tasks.denoising.low_dose", method]
-
-
-def test_code_hash_covers_what_a_method_imports_and_nothing_else(tmp_path, monkeypatch):
-    package = tmp_path / "course_lib"
-    for name, text in {
-        "used.py": "y = 1",
-        "unused.py": "z = 1",
-        "method.py": "def f():\n    from course_lib import used\n",
-    }.items():
-        package.mkdir(exist_ok=True)
-        (package / name).write_text(text)
-    monkeypatch.setattr(code, "PACKAGE", package)
-
-    def fresh():
-        code.code_hash.cache_clear()
-        return code.code_hash(("course_lib.method",))
-
-    first = fresh()
-    (package / "unused.py").write_text("z = 2")
-    assert fresh() == first
-    (package / "used.py").write_text("y = 2")
-    assert fresh() != first
-    code.code_hash.cache_clear()
+    modules, outside = MEDIAN.modules()
+    question = "course_lib.tasks.denoising.low_dose"
+    assert modules == ["course_lib.fit", question, catalogue.entry("median").module]
+    assert not outside
 
 
 def test_a_job_runs_lesson_cells_only_when_they_are_its_own():
@@ -195,15 +173,6 @@ def test_the_time_left_follows_what_is_known():
     assert sweep.expected_seconds([slow, quick], known) == 14.0
 
 
-def test_without_a_data_set_another_is_taken():
-    from course_lib.cli.bench import default_dataset
-
-    assert default_dataset("denoising", "median") == "chest_ct+lung_tumours"
-    assert default_dataset("denoising", "median", ("lung_tumours",)) == "chest_ct"
-    with pytest.raises(CourseError, match="no data set for median filter without chest_ct"):
-        default_dataset("denoising", "median", ("chest_ct",))
-
-
 def test_an_empty_store_says_what_to_do(tmp_path):
     result = invoke("report", "--store", str(tmp_path), "--out", str(tmp_path / "report"))
     assert isinstance(result.exception, CourseError)
@@ -235,28 +204,3 @@ def test_the_report_follows_the_survey():
     jobs = [{"task": task, "dataset": dataset} for task, dataset in asked]
     found = [(job["task"], job["dataset"]) for job in sorted(jobs, key=_place)]
     assert found == [asked[3], asked[4], asked[2], asked[1], asked[0]]
-
-
-@pytest.mark.parametrize("task", catalogue.TASKS)
-def test_every_leaderboard_of_the_bench_has_a_baseline(task):
-    from course_lib.cli.bench import default_dataset, lacking_baselines
-
-    known = catalogue.methods(task)
-    pairs = [(e.id, default_dataset(task, e.id)) for e in known]
-    more = lacking_baselines(known, pairs)
-    assert len(set(pairs + more)) == len(pairs) + len(more)
-    with_baseline = {dataset for name, dataset in pairs + more if catalogue.entry(name).baseline}
-    assert with_baseline >= {dataset for _, dataset in pairs}
-    assert all(catalogue.entry(name).fits(dataset) for name, dataset in more)
-
-
-def test_a_method_is_not_asked_what_it_cannot_answer(monkeypatch):
-    from dataclasses import replace
-
-    from course_lib.cli.bench import default_dataset
-
-    picky = replace(catalogue.entry("median"), datasets=("chest_ct",))
-    monkeypatch.setattr(catalogue, "entry", lambda name: picky)
-    assert default_dataset("denoising", "median") == "chest_ct"
-    with pytest.raises(CourseError, match=r"another question.*chest_ct"):
-        Job("denoising", "median", "chest_ct+lung_tumours", "smoke", 0).check()

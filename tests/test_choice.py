@@ -1,10 +1,13 @@
 """Which jobs a bench is made of."""
 
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 
 from course_lib import catalogue
 from course_lib.benchmark import choice
+from course_lib.benchmark.job import Job
 from course_lib.benchmark.leaderboard import sections
 from course_lib.cli import course
 from course_lib.errors import CourseError
@@ -71,3 +74,29 @@ def test_help_explains_sweeps_and_variants():
     assert "NAME=VALUE,…" in text and "--variants" in text
     result = CliRunner().invoke(course, ["run", "denoising", "wgan_vgg", "--variant", "no such"])
     assert "features only" in str(result.exception)
+
+
+def test_without_a_data_set_another_is_taken():
+    assert choice.default_dataset("denoising", "median") == "chest_ct+lung_tumours"
+    assert choice.default_dataset("denoising", "median", ("lung_tumours",)) == "chest_ct"
+    with pytest.raises(CourseError, match="no data set for median filter without chest_ct"):
+        choice.default_dataset("denoising", "median", ("chest_ct",))
+
+
+@pytest.mark.parametrize("task", catalogue.SECTIONS)
+def test_every_leaderboard_of_the_bench_has_a_baseline(task):
+    known = catalogue.methods(task)
+    pairs = [(e.id, choice.default_dataset(task, e.id)) for e in known]
+    more = choice.lacking_baselines(known, pairs)
+    assert len(set(pairs + more)) == len(pairs) + len(more)
+    with_baseline = {dataset for name, dataset in pairs + more if catalogue.entry(name).baseline}
+    assert with_baseline >= {dataset for _, dataset in pairs}
+    assert all(catalogue.fits(catalogue.entry(name), dataset) for name, dataset in more)
+
+
+def test_a_method_is_not_asked_what_it_cannot_answer(monkeypatch):
+    picky = replace(catalogue.entry("median"), datasets=("chest_ct",))
+    monkeypatch.setattr(catalogue, "entry", lambda name: picky)
+    assert choice.default_dataset("denoising", "median") == "chest_ct"
+    with pytest.raises(CourseError, match=r"another question.*chest_ct"):
+        Job("denoising", "median", "chest_ct+lung_tumours", "smoke", 0).check()
