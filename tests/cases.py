@@ -9,7 +9,7 @@ from course_lib.cases import is_own
 from course_lib.tasks.base import Question, Splits
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def smoke_splits(section: str, dataset: str | None = None) -> Splits:
     """Cases of a section in profile smoke; by default of its first data set. `path:` stands for
     those that `tests/<section>/example.py` makes as a user would bring them."""

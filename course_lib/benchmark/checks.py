@@ -5,6 +5,7 @@ nothing, and raises CheckError, which says what was expected and what was found.
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -36,14 +37,14 @@ class Subject:
 
     Arguments:
         adversarial: the players play against each other, so no loss need fall.
-        other: cases of another data set that it answers, if there is one.
+        other: the same method on another data set that it answers, if there is one.
     """
 
     make: Callable[[], Method | Classical]
     question: Question
     splits: Splits
     adversarial: bool = False
-    other: tuple[Question, Splits] | None = None
+    other: "Subject | None" = None
     profile: str = "smoke"
     steps: Plan = field(default_factory=lambda: Plan(steps=3, batch=4, evaluations=1))
 
@@ -57,17 +58,15 @@ class Subject:
         """The method after a tiny training, the same one for all checks that only look at it."""
         return self.trained(self.make())
 
-    def trained(
-        self, method: Any, seed: int = 0, cases: tuple[Question, Splits] | None = None
-    ) -> Any:
-        """A method after a tiny training: every stage gets a step."""
-        question, splits = cases or (self.question, self.splits)
+    def trained(self, method: Any, seed: int = 0, splits: Splits | None = None) -> Any:
+        """A method after a tiny training on these cases, in which every stage gets a step."""
         plan = self.steps
         if isinstance(method, Method):
             shares = [stage.share for stage in method.stages]
             least = -(-sum(shares) // min(shares))
             plan = Plan(max(plan.steps, int(least)), plan.batch, 1)
-        fit(method, question, splits, profile=self.profile, seed=seed, plan=plan, progress=False)
+        how = {"profile": self.profile, "seed": seed, "plan": plan, "progress": False}
+        fit(method, self.question, splits or self.splits, **how)
         return method
 
     def batch(self, method: Method, seed: int = 0) -> Batch:
@@ -179,48 +178,44 @@ def the_loss_falls(subject: Subject, stage: Stage) -> None:
     demand(fell, f"in stage {stage.name} the loss went from {losses[0]:.3g} to {best:.3g}")
 
 
-def repeats(subject: Subject) -> None:
-    """The same seed gives the same weights, another seed others; and a second training of one
-    object is like the first."""
-    first = learnt(subject.fitted)
-    again = learnt(subject.trained(subject.make()))
-    demand(equal(first, again), "the same seed gives other weights")
-    once_more = subject.trained(subject.make(), seed=1)
-    demand(not equal(first, learnt(once_more)), "another seed gives the same weights")
-    demand(equal(first, learnt(subject.trained(once_more))), "a second training is not a new one")
-
-
-def never_sees_the_test(subject: Subject) -> None:
-    """Weights, or answers of what is classical, stay the same when the test cases become nan."""
+def repeats_and_never_sees_the_test(subject: Subject) -> None:
+    """The same seed gives the same weights (or answers, of what is classical) also when all test
+    cases are nan."""
     clean = subject.splits
     spoiled = clean.test.subset(range(len(clean.test)))
     for value in spoiled.tensors.values():
         if value.is_floating_point():
             value.fill_(float("nan"))
-    parts = Splits(clean.train, clean.validation, spoiled)
-    other = subject.trained(subject.make(), cases=(subject.question, parts))
+    splits = Splits(clean.train, clean.validation, spoiled)
+    again = subject.trained(subject.make(), splits=splits)
+    text = "a training does not repeat, or it depends on the test cases"
+    same(subject, subject.fitted, again, clean.validation, text)
+
+
+def follows_the_seed(subject: Subject) -> None:
+    """Another seed gives other weights."""
     if subject.learns:
-        demand(equal(learnt(subject.fitted), learnt(other)), "weights depend on the test cases")
-    else:
-        same(subject, subject.fitted, other, clean.validation, "answers depend on the test cases")
+        other = subject.trained(subject.make(), seed=1)
+        differs = not equal(learnt(subject.fitted), learnt(other))
+        demand(differs, "another seed gives the same weights")
 
 
-def a_second_data_set_starts_anew(subject: Subject) -> None:
-    """Trained on one data set and then on another, in one object: as two fresh objects, both
-    ways."""
-    here, there = (subject.question, subject.splits), subject.other
-    demand(there, "there is no other data set to try")
-    for first, second in ((here, there), (there, here)):
-        used = subject.trained(subject.trained(subject.make(), cases=first), cases=second)
-        new = subject.trained(subject.make(), cases=second)
-        same(subject, used, new, second[1].test, "a second training depends on the first")
-        if subject.learns:
-            demand(equal(learnt(used), learnt(new)), "the second training's weights differ")
+def a_second_training_starts_anew(subject: Subject) -> None:
+    """Trained on one data set and then on another, in one object: as a fresh object, both ways.
+    Where a method answers only one, on the same one twice."""
+    other = subject.other or subject
+    for first, second in ((subject, other), (other, subject))[: 1 + (other is not subject)]:
+        used = second.trained(deepcopy(first.fitted))
+        text = "a second training depends on the first"
+        same(second, used, second.fitted, second.splits.validation, text)
 
 
 def same(subject: Subject, one: Any, other: Any, cases: Cases, text: str) -> None:
-    """Raises CheckError with `text` unless both answer the first two cases alike: bit for bit, or
-    where a library computes in threads of its own, all but the last digits."""
+    """Raises CheckError with `text` unless both have learnt the same and answer the first two cases
+    alike: bit for bit, or where a library computes in threads of its own, all but the last digits.
+    """
+    if subject.learns:
+        demand(equal(learnt(one), learnt(other)), text)
     few, alike = first(cases, 2), equal if subject.learns else close
     ours, theirs = (answer(subject, method, few) for method in (one, other))
     if not isinstance(ours, dict):
@@ -238,8 +233,14 @@ def first(cases: Cases, count: int) -> Cases:
     return cases.subset(range(min(count, len(cases))))
 
 
-EVERY_METHOD = (options_only, predicts, leaves_its_input_alone, never_sees_the_test)
-LEARNING = (repeats,)
+EVERY_METHOD = (
+    options_only,
+    predicts,
+    leaves_its_input_alone,
+    repeats_and_never_sees_the_test,
+    follows_the_seed,
+    a_second_training_starts_anew,
+)
 EVERY_STAGE = (every_weight_learns, the_loss_falls)
 
 
@@ -250,9 +251,7 @@ def check(subject: Subject, tell: Callable[[str, str | None], None]) -> int:
     if subject.learns:
         for stage in subject.make().stages:
             stages += [(rule, (stage,)) for rule in EVERY_STAGE]
-    rules = [(rule, ()) for rule in (*EVERY_METHOD, *(LEARNING if subject.learns else ()))]
-    if subject.other:
-        rules.append((a_second_data_set_starts_anew, ()))
+    rules = [(rule, ()) for rule in EVERY_METHOD]
     failed = 0
     for rule, further in (*rules, *stages):
         if rule is the_loss_falls and subject.adversarial:

@@ -107,16 +107,17 @@ def check_method(method: str, task: str | None, dataset: str | None) -> None:
     found = list(_cases_for(about, task, dataset))
     if not found:
         raise CourseError(f"{about.name} answers no data set of {task}.")
-    for number, (question, name) in enumerate(found):
-        splits = question.make(name, "smoke", 0)
-        other = found[number - 1] if len(found) > 1 else (question, name)
-        subject = checks.Subject(
+    subjects = [
+        checks.Subject(
             make=lambda: catalogue.build(method),
             question=question,
-            splits=splits,
+            splits=question.make(name, "smoke", 0),
             adversarial=about.kind == "adversarial",
-            other=(other[0], other[0].make(other[1], "smoke", 0)),
         )
+        for question, name in found
+    ]
+    for number, (subject, (_, name)) in enumerate(zip(subjects, found, strict=True)):
+        subject.other = subjects[number - 1]
         click.echo(f"{about.name} on {name}")
 
         def tell(what: str, fault: str | None) -> None:

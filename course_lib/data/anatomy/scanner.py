@@ -20,6 +20,8 @@ from course_lib.errors import CourseError
 
 MR = ("t1", "t2", "pd")
 CONTRASTS = (*MR, "ct", "pet")
+
+
 @dataclass(frozen=True)
 class Sequence:
     """TR, TE, TI in ms, the flip angle in degrees.
