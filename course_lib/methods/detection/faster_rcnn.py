@@ -92,9 +92,7 @@ class FasterRCNN(Method):
         codes = self.rpn_code(shared).permute(0, 2, 3, 1).reshape(len(image), -1, 4)
         return fine, scores, codes, anchors(*fine.shape[-2:], STRIDES[0], SIDES).to(image)
 
-    def propose(
-        self, image: Tensor, scores: Tensor, codes: Tensor, every: Tensor
-    ) -> list[Tensor]:
+    def propose(self, image: Tensor, scores: Tensor, codes: Tensor, every: Tensor) -> list[Tensor]:
         """The best boxes (k, 4) inside each image, which carry no gradient."""
         height, width = image.shape[-2:]
         limit = image.new_tensor([height, width, height, width])

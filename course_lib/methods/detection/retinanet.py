@@ -95,7 +95,7 @@ class RetinaNet(Method):
     ) -> None:
         super().__init__()
         if loss not in LOSSES:
-            raise CourseError(f"RetinaNet has no loss {loss!r}; it has: {', '.join(LOSSES)}.")
+            raise CourseError(f"`loss` is one of {', '.join(LOSSES)}, not {loss!r}.")
         self.loss, self.gamma, self.alpha = loss, gamma, alpha
         self.classification, self.box = classification, box
         self.width, self.ratios = width, ratios
@@ -124,12 +124,15 @@ class RetinaNet(Method):
         """Classes over all anchors, boxes over the positives, both per positive anchor."""
         logits, codes, every = self(batch["image"])
         found = responsible(every, batch)
-        case, anchor = (found >= 0).nonzero(as_tuple=True)
-        number = found[case, anchor]
-        truth = torch.zeros_like(logits)
-        truth[case, anchor, batch["labels"][case, number]] = 1
-        wanted = encode(batch["boxes"][case, number], every[anchor])
-        distance = F.smooth_l1_loss(codes[case, anchor], wanted, reduction="sum", beta=0.1)
+        truth, distance = torch.zeros_like(logits), logits.new_zeros(())
+        for case in range(len(logits)):
+            anchor = (found[case] >= 0).nonzero()[:, 0]
+            number = found[case, anchor]
+            truth[case, anchor, batch["labels"][case, number]] = 1
+            wanted = encode(batch["boxes"][case, number], every[anchor])
+            distance = distance + F.smooth_l1_loss(
+                codes[case, anchor], wanted, reduction="sum", beta=0.1
+            )
         positives = truth.sum().clamp_min(1)
         classes = self.judged(logits, truth, (found != -2)[..., None])
         return {"classification": classes / positives, "box": distance / positives}

@@ -81,7 +81,7 @@ class TLSTM(Method):
     ) -> None:
         super().__init__()
         if time not in TIMES:
-            raise CourseError(f"The lag has no place {time!r}; there are: {', '.join(TIMES)}.")
+            raise CourseError(f"`time` is one of {', '.join(TIMES)}, not {time!r}.")
         self.time, self.memory, self.shuffle_lags = time, memory, shuffle_lags
         self.features, self.hidden, self.dropout = features, hidden, dropout
 

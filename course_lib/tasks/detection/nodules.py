@@ -54,9 +54,7 @@ def cases(site: Site) -> Cases:
             "image": "measured lung; nodules simulated from measured outlines and ratings",
             "boxes": "measured outlines, resampled and put in",
         },
-        facts=Facts(
-            dims=2, channels=1, classes=1, class_names=("nodule",), window=patients.WINDOW
-        ),
+        facts=Facts(dims=2, channels=1, classes=1, class_names=("nodule",), window=patients.WINDOW),
     )
 
 

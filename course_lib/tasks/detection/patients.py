@@ -105,9 +105,7 @@ def _inside(ground: "Ground") -> range:
     return range(3, len(ground.lung) - 3)
 
 
-def in_groups(
-    part: Tensor, judge: Callable[[list[int]], dict[str, Tensor]]
-) -> dict[str, Tensor]:
+def in_groups(part: Tensor, judge: Callable[[list[int]], dict[str, Tensor]]) -> dict[str, Tensor]:
     """The scores that `judge` gives to each group of cases, in the order of the cases: each group
     of test patients is a set of its own."""
     found: dict[str, Tensor] = {}
