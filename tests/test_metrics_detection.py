@@ -10,11 +10,14 @@ import torch
 from course_lib.errors import CourseError
 from course_lib.metrics.detection import (
     Boxes,
+    average_precision_per_case,
     box_iou,
     froc,
+    froc_per_case,
     mean_average_precision,
     recall_per_case,
 )
+from tests.detection.made_up import random, some_boxes
 
 
 def boxes(rows, scores=None, labels=None):
@@ -203,3 +206,38 @@ def test_nothing_to_find_and_nothing_found():
 def test_bad_input_is_explained(predictions, message):
     with pytest.raises(CourseError, match=message):
         froc(predictions, [boxes(NODULE)])
+
+
+# --- scores of a set as shares of its cases
+
+
+def a_set(seed, count=12):
+    truth = [Boxes(some_boxes(k % 4, seed + k), torch.arange(k % 4) % 2) for k in range(count)]
+    found = []
+    for k, one in enumerate(truth):
+        moved = one.boxes + 3 * (random(*one.boxes.shape, seed=seed + 50 + k) - 0.5)
+        boxes = torch.cat([moved, some_boxes(3, seed + 90 + k)])
+        labels = torch.cat([one.labels, torch.tensor([0, 1, 0])])
+        found.append(Boxes(boxes, labels, random(len(boxes), seed=seed + 200 + k)))
+    return found, truth
+
+
+@pytest.mark.parametrize("seed", [0, 1000])
+def test_shares_of_cases_average_to_the_sets_score(seed):
+    found, truth = a_set(seed)
+    share = froc_per_case(found, truth)
+    assert share.mean() == pytest.approx(float(froc(found, truth).mean()), rel=1e-5)
+    share = average_precision_per_case(found, truth, 0.5)
+    coco = float(mean_average_precision(found, truth, (0.5,)))
+    assert share.mean() == pytest.approx(coco, abs=0.02)
+    empty = [k for k, one in enumerate(truth) if not len(one.boxes)]
+    assert not share[empty].any()
+
+
+def test_average_precision_counted_by_hand():
+    truth = [Boxes(torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]]), torch.zeros(2))]
+    boxes = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60], [20, 20, 30, 30]])
+    found = [Boxes(boxes, torch.zeros(3), torch.tensor([0.9, 0.8, 0.7]))]
+    share = average_precision_per_case(found, truth, 0.5)
+    assert share.item() == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision_per_case(found, [Boxes(boxes[:0], torch.zeros(0))]).isnan()

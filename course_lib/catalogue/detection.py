@@ -26,6 +26,7 @@ METHODS = (
         kind="baseline",
         cite="—",
         questions=("growth",),
+        variants={"and previous label": {"label": True}},
     ),
     Entry(
         id="previous_label",
@@ -43,6 +44,7 @@ METHODS = (
         cite="MacMahon et al. 2017, Radiology",
         doi="10.1148/radiol.2017161659",
         questions=("growth",),
+        variants={"without dates": {"dates": False}},
     ),
     Entry(
         id="patch_cnn_detector",
@@ -52,6 +54,7 @@ METHODS = (
         cite="generic; Ciresan et al. 2013, MICCAI",
         doi="10.1007/978-3-642-40763-5_51",
         questions=("nodules", "own"),
+        variants={"without hard negatives": {"mining": False}},
     ),
     Entry(
         id="faster_rcnn",
@@ -71,6 +74,11 @@ METHODS = (
         cite="Lin et al. 2017, ICCV",
         doi="10.1109/ICCV.2017.324",
         questions=("nodules", "own"),
+        variants={
+            "cross-entropy": {"loss": "cross_entropy"},
+            "gamma 0": {"gamma": 0.0},
+            "hardest negatives only": {"loss": "ohem"},
+        },
     ),
     Entry(
         id="lstm",
@@ -90,5 +98,10 @@ METHODS = (
         cite="Santeramo et al. 2018, DLMIA",
         doi="10.48550/arXiv.1807.06144",
         questions=("growth",),
+        variants={
+            "lag in the cell state": {"time": "cell"},
+            "another series' lags": {"shuffle_lags": True},
+            "each visit alone": {"memory": False, "time": "none"},
+        },
     ),
 )

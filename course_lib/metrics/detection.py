@@ -50,13 +50,11 @@ def mean_average_precision(
     each prediction takes the free target of its class that it overlaps most, if by the threshold;
     otherwise it is a false alarm. The 100 highest scores of each case and class count.
 
-    Args:
+    Arguments:
         predictions: with scores.
         targets: one per case, in the same order.
         overlaps: IoU thresholds; the default is COCO's 0.50, 0.55 … 0.95; (0.5,) gives AP50.
-
-    Returns:
-        scalar; NaN where no target exists.
+    Returns a number; NaN where no target exists.
 
     Source: Lin et al. 2014, doi 10.1007/978-3-319-10602-1_48.
     """
@@ -82,15 +80,13 @@ def froc(
     alarms per image. Its mean over the seven default rates is the challenge score of LUNA16.
     Classes are ignored. A second hit on a target that was found counts neither way.
 
-    Args:
+    Arguments:
         predictions: with scores.
         targets: one per case, in the same order.
         overlap: IoU that makes a hit; None: the centre of the prediction lies in the target,
             as for lung nodules, whose boxes are too small to overlap well.
         rates: false alarms per image.
-
-    Returns:
-        (len(rates),); NaN where no target exists.
+    Returns (len(rates),); NaN where no target exists.
 
     Source: Setio et al. 2017, doi 10.1016/j.media.2017.06.015.
     """
@@ -109,9 +105,7 @@ def recall_per_case(
 
     The threshold is the one of `froc` at `rate` false alarms per image over the whole set; what it
     finds is then counted case by case, so that intervals over subjects can be given.
-
-    Returns:
-        (N,); NaN for a case without a target.
+    Returns (N,); NaN for a case without a target.
     """
     alarms, best = alarms_and_hits(predictions, targets, overlap)
     found = (best > threshold(alarms, rate * len(targets))).float()

@@ -48,13 +48,13 @@ from course_lib.parts.detection import boxes as boxes_kit
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-detection = catalogue.task(task).on(dataset)
-splits = detection.splits(dataset, profile, seed)
+detection = catalogue.question(task, dataset)
+splits = detection.make(dataset, profile, seed)
 cases = splits.validation.tensors
 
 # %% tags=["lesson"]
 nothing = [(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0))] * len(cases["image"])
-panels = detection.pictures(boxes_kit.padded(nothing), cases)
+panels = detection.pictures(boxes_kit.padded(nothing), cases, splits.facts)
 few = range(min(4, len(cases["image"])))
 show.images(
     {f"slice {k}": panels["input"].values[k] for k in few},
@@ -204,7 +204,7 @@ show.source(type(catalogue.build("faster_rcnn")).predict)
 # How rare is a nodule among the anchors?
 
 # %% tags=["lesson"]
-retinanet = catalogue.build("retinanet")
+retinanet = catalogue.build("retinanet").fresh(splits.facts)
 every = retinanet(cases["image"][:1])[2]
 counts = [
     int((boxes_kit.match(every, boxes_kit.targets(cases, k)[0], 0.4, 0.5) >= 0).sum())
@@ -281,7 +281,7 @@ def with_loss(label, **choice):
 focal = with_loss("focal loss")
 
 # %% tags=["lesson"]
-plain = with_loss("cross-entropy", loss="ce")
+plain = with_loss("cross-entropy", loss="cross_entropy")
 
 # %% tags=["lesson"]
 balanced = with_loss("focal loss with gamma 0", gamma=0.0)

@@ -8,26 +8,24 @@ classifier uses, so that proposals cost next to nothing. Per image:
 
     loss = BCE + smooth L1 of up to 64 sampled anchors  +  CE + smooth L1 of up to 32 regions
 
-both trained together, the proposals taken as given. Of the anchors and of the regions a quarter
-are objects: sampling does here what the focal loss does in RetinaNet. True boxes, exact and
-jittered, are among the training regions, or the head would see no object before the RPN finds one.
+both trained together, the proposals taken as given; the four terms' weights, one each, are options.
+Of the anchors and of the regions a quarter are objects: sampling does here what the focal loss does
+in RetinaNet. True boxes, exact and jittered, are among the training regions, or the head would see
+no object before the RPN finds one.
 
-Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores, labels. `seconds` keeps the time spent in
-proposals and in the head. Shrunk: a small backbone with a pyramid (the finest map, stride 4,
-serves both stages), 32 maps, square anchors of six sizes, head of 64 units.
+Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores, labels. Shrunk: a small backbone with a
+pyramid (the finest map, stride 4, serves both stages), 32 maps, square anchors of six sizes, head
+of 64 units.
 
 Ren, He, Girshick & Sun 2015, NIPS; 2017, IEEE TPAMI 39(6), doi 10.1109/TPAMI.2016.2577031.
 The survey's text says Fast R-CNN (Girshick 2015), which has no proposal network; it describes this.
 """
 
-import time
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.metrics.detection import box_iou
 from course_lib.parts.detection.boxes import (
@@ -52,52 +50,60 @@ proposals are small."""
 
 class FasterRCNN(Method):
     """`proposals`: regions per image that reach the second stage; `context`: the side of the region
-    looked at over the side of the proposal."""
+    looked at over the side of the proposal; `objectness`, `proposal_box`, `region_class`,
+    `region_box`: weights of the terms."""
 
     learning_rate = 1.5e-3
 
-    def __init__(self, proposals: int = 32, width: int = 32, context: float = 1.5) -> None:
+    def __init__(
+        self,
+        proposals: int = 32,
+        width: int = 32,
+        context: float = 1.5,
+        objectness: float = 1.0,
+        proposal_box: float = 1.0,
+        region_class: float = 1.0,
+        region_box: float = 1.0,
+    ) -> None:
         super().__init__()
         self.proposals, self.width, self.context = proposals, width, context
-        self.seconds = {"proposals": 0.0, "head": 0.0}
-        self._build(1, 1)
+        self.objectness, self.proposal_box = objectness, proposal_box
+        self.region_class, self.region_box = region_class, region_box
 
-    def _build(self, channels: int, classes: int) -> None:
+    def build(self, facts: Facts) -> None:
+        """One backbone, the proposal network on it, and the head that looks again."""
         width, count = self.width, len(SIDES)
-        self.classes, self.features = classes, Pyramid(channels, width, levels=1)
+        self.features = Pyramid(facts.channels, facts.window, width, levels=1)
         self.rpn = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True))
-        self.objectness = nn.Conv2d(width, count, 1)
-        self.deltas = nn.Conv2d(width, 4 * count, 1)
+        self.rpn_score = nn.Conv2d(width, count, 1)
+        self.rpn_code = nn.Conv2d(width, 4 * count, 1)
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(25 * width, 64), nn.ReLU(True), nn.Linear(64, 64), nn.ReLU(True)
         )
-        self.kind, self.refine = nn.Linear(64, classes + 1), nn.Linear(64, 4 * classes)
+        self.head_class = nn.Linear(64, facts.classes + 1)
+        self.head_code = nn.Linear(64, 4 * facts.classes)
 
-    def prepare(self, train: Cases) -> None:
-        """Builds the network anew where there are more channels or classes than one."""
-        channels, classes = train["image"].shape[1], int(train["classes"][0])
-        if (channels, classes) != (1, 1):
-            self._build(channels, classes)
-            self.to(train.device)
-
-    def propose(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, list[Tensor]]:
-        """The finest map, objectness (N, A), codes (N, A, 4), anchors (A, 4), and each image's
-        proposals (k, 4) inside the image, which carry no gradient."""
+    def judge(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The finest map, and of each of its anchors (A, 4) the objectness (N, A) and the box code
+        (N, A, 4)."""
         fine = self.features(image)[0]
         shared = self.rpn(fine)
-        objectness = self.objectness(shared).permute(0, 2, 3, 1).flatten(1)
-        codes = self.deltas(shared).permute(0, 2, 3, 1).reshape(len(image), -1, 4)
-        every = anchors(*fine.shape[-2:], STRIDES[0], SIDES).to(image)
+        scores = self.rpn_score(shared).permute(0, 2, 3, 1).flatten(1)
+        codes = self.rpn_code(shared).permute(0, 2, 3, 1).reshape(len(image), -1, 4)
+        return fine, scores, codes, anchors(*fine.shape[-2:], STRIDES[0], SIDES).to(image)
+
+    def propose(self, image: Tensor, scores: Tensor, codes: Tensor, every: Tensor) -> list[Tensor]:
+        """The best boxes (k, 4) inside each image, which carry no gradient."""
         height, width = image.shape[-2:]
         limit = image.new_tensor([height, width, height, width])
         found = []
-        for scores, code in zip(objectness.detach(), codes.detach(), strict=True):
-            best = scores.topk(min(200, len(scores))).indices
+        for score, code in zip(scores.detach(), codes.detach(), strict=True):
+            best = score.topk(min(200, len(score))).indices
             boxes = torch.minimum(decode(code[best], every[best]).clamp_min(0), limit)
             whole = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= 1
-            boxes, kept = boxes[whole], scores[best][whole]
+            boxes, kept = boxes[whole], score[best][whole]
             found.append(boxes[suppress(boxes, kept, 0.5, self.proposals)])
-        return fine, objectness, codes, every, found
+        return found
 
     def look(self, fine: Tensor, regions: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Class logits (R, 1 + classes), background first, and box codes (R, classes, 4) of all
@@ -107,53 +113,36 @@ class FasterRCNN(Method):
         middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
         wider = torch.cat([middle - self.context * half, middle + self.context * half], 1)
         seen = self.head(roi_align(fine, wider, case, STRIDES[0]))
-        return self.kind(seen), self.refine(seen).view(-1, self.classes, 4)
+        return self.head_class(seen), self.head_code(seen).view(len(boxes), -1, 4)
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """Both stages' losses on sampled anchors and sampled regions."""
-        fine, objectness, codes, every, proposals = self.propose(batch["image"])
-        first, regions, kinds, wanted = objectness.new_zeros(()), [], [], []
-        for case in range(len(objectness)):
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Class and box of the sampled anchors, mean over images; class and box of the sampled
+        regions."""
+        fine, scores, codes, every = self.judge(batch["image"])
+        proposals = self.propose(batch["image"], scores, codes, every)
+        first, second = [], []
+        for case in range(len(scores)):
             boxes, labels = targets(batch, case)
-            found = match(every, boxes, 0.3, 0.5)
-            wrong = objectness[case].detach()
-            chosen = sampled(found >= 0, found == -1, ANCHORS_SAMPLED, wrong)
-            truth = (found[chosen] >= 0).float()
-            first = first + F.binary_cross_entropy_with_logits(objectness[case, chosen], truth)
-            own = chosen[found[chosen] >= 0]
-            distance = F.smooth_l1_loss(
-                codes[case, own], encode(boxes[found[own]], every[own]), reduction="sum", beta=0.1
-            )
-            first = first + distance / max(1, len(own))
-            candidates = torch.cat([proposals[case], boxes, jittered(boxes)])
-            overlap = box_iou(candidates, boxes)
-            best, which = (
-                overlap.max(1) if len(boxes) else (candidates.new_zeros(len(candidates)),) * 2
-            )
-            kept = sampled(best >= 0.5, best < 0.3, REGIONS_SAMPLED)
-            regions.append(candidates[kept])
-            inside = best[kept] >= 0.5
-            kind = torch.zeros(len(kept), dtype=torch.long, device=boxes.device)
-            aim = torch.zeros(len(kept), 4, device=boxes.device)
-            if len(boxes):
-                number = which[kept][inside]
-                kind[inside] = 1 + labels[number]
-                aim[inside] = encode(boxes[number], candidates[kept][inside])
-            kinds.append(kind)
-            wanted.append(aim * REGION_CODE.to(aim))
-        logits, refined = self.look(fine, regions)
-        kind, aim = torch.cat(kinds), torch.cat(wanted)
+            first.append(anchor_losses(scores[case], codes[case], every, boxes))
+            second.append(regions_to_judge(proposals[case], boxes, labels))
+        objectness, proposal_box = (torch.stack(each).mean() for each in zip(*first, strict=True))
+        regions, kinds, aims = (list(each) for each in zip(*second, strict=True))
+        kind, aim = torch.cat(kinds), torch.cat(aims)
+        logits, code = self.look(fine, regions)
         objects = (kind > 0).nonzero()[:, 0]
-        second = F.cross_entropy(logits, kind) + F.smooth_l1_loss(
-            refined[objects, kind[objects] - 1], aim[objects], reduction="sum"
-        ) / max(1, len(objects))
-        yield "network", first / len(objectness) + second
+        code = code[objects, kind[objects] - 1]
+        return {
+            "objectness": objectness,
+            "proposal_box": proposal_box,
+            "region_class": F.cross_entropy(logits, kind),
+            "region_box": F.smooth_l1_loss(code, aim[objects], reduction="sum")
+            / max(1, len(objects)),
+        }
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Each proposal, refined and scored for its likeliest class."""
-        start = time.perf_counter()
-        fine, _, _, _, proposals = self.propose(batch["image"])
-        middle = time.perf_counter()
+        fine, *judged = self.judge(batch["image"])
+        proposals = self.propose(batch["image"], *judged)
         logits, refined = self.look(fine, proposals)
         found, counts = [], [len(each) for each in proposals]
         for boxes, scores, codes in zip(
@@ -164,9 +153,40 @@ class FasterRCNN(Method):
             boxes = decode(code, boxes)
             keep = suppress_classes(boxes, best, label, 0.3)
             found.append((boxes[keep], best[keep], label[keep]))
-        self.seconds["proposals"] += middle - start
-        self.seconds["head"] += time.perf_counter() - middle
         return padded(found)
+
+
+def anchor_losses(
+    scores: Tensor, codes: Tensor, every: Tensor, boxes: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Of one image: the cross-entropy of the sampled anchors' objectness, and how far the boxes of
+    those on an object are off, per object anchor."""
+    found = match(every, boxes, 0.3, 0.5)
+    chosen = sampled(found >= 0, found == -1, ANCHORS_SAMPLED, scores.detach())
+    truth = (found[chosen] >= 0).float()
+    own = chosen[found[chosen] >= 0]
+    wanted = encode(boxes[found[own]], every[own])
+    distance = F.smooth_l1_loss(codes[own], wanted, reduction="sum", beta=0.1)
+    entropy = F.binary_cross_entropy_with_logits(scores[chosen], truth)
+    return entropy, distance / max(1, len(own))
+
+
+def regions_to_judge(
+    proposals: Tensor, boxes: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of one image: sampled regions (R, 4) among proposals and true boxes, their kinds (R,), 0 for
+    background, and the codes (R, 4) that the head should give."""
+    candidates = torch.cat([proposals, boxes, jittered(boxes)])
+    # The column of zeros stands for background, which there is also where there is no box.
+    best, which = F.pad(box_iou(candidates, boxes), (0, 1)).max(1)
+    kept = sampled(best >= 0.5, best < 0.3, REGIONS_SAMPLED)
+    regions, inside = candidates[kept], best[kept] >= 0.5
+    number = which[kept][inside]
+    kind = torch.zeros(len(kept), dtype=torch.long, device=boxes.device)
+    aim = torch.zeros(len(kept), 4, device=boxes.device)
+    kind[inside] = 1 + labels[number]
+    aim[inside] = encode(boxes[number], regions[inside])
+    return regions, kind, aim * REGION_CODE.to(aim)
 
 
 def jittered(boxes: Tensor, copies: int = 4) -> Tensor:

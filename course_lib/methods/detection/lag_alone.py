@@ -13,10 +13,9 @@ Source: none.
 
 import torch
 import torch.nn.functional as F
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.methods.base import Classical
 
 
@@ -25,10 +24,15 @@ class LagAlone(Classical):
 
     def __init__(self, label: bool = False) -> None:
         self.label = label
+
+    def build(self, facts: Facts) -> None:
+        """Nothing is known yet: one half for all."""
         self.weights = torch.zeros(3)  # of the features, then the constant
 
     def prepare(self, train: Cases) -> None:
         """Fits the regression to all intervals of the training series."""
+        from sklearn.linear_model import LogisticRegression
+
         growth = train["growth"].cpu()
         known = growth >= 0
         fitted = LogisticRegression().fit(self._features(train.tensors)[known], growth[known])

@@ -12,14 +12,16 @@ Source: none.
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.methods.base import Classical
 
 
 class PreviousLabel(Classical):
     """The same share for fast and for slow growth."""
 
-    stays: float = 0.75  # before training; above one half, so that the order is right
+    def build(self, facts: Facts) -> None:
+        """Nothing is counted yet."""
+        self.stays = 0.75  # above one half, so that the order is right
 
     def prepare(self, train: Cases) -> None:
         """Counts how often growth stays as it was."""

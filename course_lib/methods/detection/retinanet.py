@@ -5,12 +5,13 @@ thousands are background for each one that is not. Each easy one adds little, al
 The focal loss turns the easy ones down, so that *no* negatives need to be left out:
 
     FL(p) = -α (1 - p)^γ log p   for an object,   -(1 - α) p^γ log(1 - p)   for background
-    loss  = Σ over ALL anchors FL / number of positives  +  smooth L1 of the positives' boxes
+    loss  = (Σ over ALL anchors FL  +  smooth L1 of the positives' boxes) / number of positives
 
-The last layer starts at the bias -log((1 - π)/π), π = 0.01, or the first step would be nothing but
-background. `loss` chooses the ablations of the paper: `focal` with any γ (γ = 0 is the balanced
-cross-entropy), `ce` (neither γ nor α), `ohem` (cross-entropy of the positives and the three times
-as many hardest negatives).
+The terms' weights, one each, are the options `classification` and `box`. The last layer starts at
+the bias -log((1 - π)/π), π = 0.01, or the first step would be nothing but background. `loss`
+chooses the ablations of the paper: `focal` with any γ (γ = 0 is the balanced cross-entropy),
+`cross_entropy` (neither γ nor α), `ohem` (cross-entropy of the positives and the three times as
+many hardest negatives).
 
 Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores (N, 100), labels (N, 100). An anchor is
 an object at IoU ≥ 0.5 and background below 0.4; as in later versions, each box also gets its best
@@ -23,13 +24,13 @@ Lin, Goyal, Girshick, He & Dollár 2017, ICCV, doi 10.1109/ICCV.2017.324.
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Facts
+from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.detection.boxes import (
     anchors,
@@ -44,6 +45,7 @@ from course_lib.parts.detection.pyramid import STRIDES, Pyramid
 
 SIDES = tuple(tuple(1.25 * s * 2 ** (k / 3) for k in range(3)) for s in STRIDES)
 PRIOR = 0.01
+LOSSES = ("focal", "cross_entropy", "ohem")
 
 
 def focal_loss(logits: Tensor, truth: Tensor, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:
@@ -52,6 +54,13 @@ def focal_loss(logits: Tensor, truth: Tensor, gamma: float = 2.0, alpha: float =
     miss = torch.where(truth > 0, 1 - logits.sigmoid(), logits.sigmoid())
     weight = torch.where(truth > 0, alpha, 1 - alpha) if alpha >= 0 else 1.0
     return weight * miss**gamma * entropy
+
+
+def responsible(every: Tensor, batch: Batch) -> Tensor:
+    """Which box of its image each anchor is responsible for, (N, A): its number, -1 background, -2
+    neither."""
+    cases = range(len(batch["boxes"]))
+    return torch.stack([match(every, targets(batch, case)[0], 0.4, 0.5) for case in cases])
 
 
 def subnet(width: int, outputs: int) -> nn.Sequential:
@@ -69,7 +78,8 @@ def subnet(width: int, outputs: int) -> nn.Sequential:
 
 
 class RetinaNet(Method):
-    """`loss`: focal, ce or ohem; `gamma`, `alpha` of the focal loss; `ratios` of the anchors."""
+    """`loss`: focal, cross_entropy or ohem; `gamma`, `alpha` of the focal loss; `classification`,
+    `box`: weights of the two terms; `ratios` of the anchors."""
 
     learning_rate = 1.5e-3
 
@@ -78,66 +88,61 @@ class RetinaNet(Method):
         loss: str = "focal",
         gamma: float = 2.0,
         alpha: float = 0.25,
+        classification: float = 1.0,
+        box: float = 1.0,
         width: int = 32,
         ratios: tuple[float, ...] = (1.0,),
     ) -> None:
         super().__init__()
-        self.kind, self.gamma, self.alpha = loss, gamma, alpha
-        self.width, self.ratios, self.counts = width, tuple(ratios), torch.zeros(2)
-        self._build(1, 1)
+        if loss not in LOSSES:
+            raise CourseError(f"`loss` is one of {', '.join(LOSSES)}, not {loss!r}.")
+        self.loss, self.gamma, self.alpha = loss, gamma, alpha
+        self.classification, self.box = classification, box
+        self.width, self.ratios = width, ratios
 
-    def _build(self, channels: int, classes: int) -> None:
+    def build(self, facts: Facts) -> None:
+        """The pyramid and its two subnets, the class subnet starting at the prior."""
         count = len(SIDES[0]) * len(self.ratios)
-        self.classes, self.features = classes, Pyramid(channels, self.width)
-        self.class_subnet = subnet(self.width, count * classes)
+        self.features = Pyramid(facts.channels, facts.window, self.width)
+        self.class_subnet = subnet(self.width, count * facts.classes)
         self.box_subnet = subnet(self.width, count * 4)
         nn.init.constant_(self.class_subnet[-1].bias, -math.log((1 - PRIOR) / PRIOR))
-
-    def prepare(self, train: Cases) -> None:
-        """Builds the network anew where there are more channels or classes than one."""
-        channels, classes = train["image"].shape[1], int(train["classes"][0])
-        if (channels, classes) != (1, 1):
-            self._build(channels, classes)
-            self.to(train.device)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class logits (N, A, classes), box codes (N, A, 4) and anchors (A, 4) of all levels."""
         logits, codes, every = [], [], []
         for level, stride, sides in zip(self.features(image), STRIDES, SIDES, strict=True):
             for subnet_, parts, size in (
-                (self.class_subnet, logits, self.classes),
+                (self.class_subnet, logits, self.facts.classes),
                 (self.box_subnet, codes, 4),
             ):
                 parts.append(subnet_(level).permute(0, 2, 3, 1).reshape(len(image), -1, size))
             every.append(anchors(*level.shape[-2:], stride, sides, self.ratios))
         return torch.cat(logits, 1), torch.cat(codes, 1), torch.cat(every).to(image)
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Classes over all anchors, boxes over the positives, both per positive anchor."""
         logits, codes, every = self(batch["image"])
-        truth, known = torch.zeros_like(logits), []
-        distance = logits.new_zeros(())
+        found = responsible(every, batch)
+        truth, distance = torch.zeros_like(logits), logits.new_zeros(())
         for case in range(len(logits)):
-            boxes, labels = targets(batch, case)
-            found = match(every, boxes, 0.4, 0.5)
-            positive = (found >= 0).nonzero()[:, 0]
-            truth[case, positive, labels[found[positive]]] = 1
-            known.append(found != -2)
-            wanted = encode(boxes[found[positive]], every[positive])
+            anchor = (found[case] >= 0).nonzero()[:, 0]
+            number = found[case, anchor]
+            truth[case, anchor, batch["labels"][case, number]] = 1
+            wanted = encode(batch["boxes"][case, number], every[anchor])
             distance = distance + F.smooth_l1_loss(
-                codes[case, positive], wanted, reduction="sum", beta=0.1
+                codes[case, anchor], wanted, reduction="sum", beta=0.1
             )
-        positives = truth.sum()
-        self.counts = torch.stack([positives, torch.stack(known).sum() - positives]).detach()
-        classes = self._class_loss(logits, truth, torch.stack(known)[..., None])
-        yield "network", (classes + distance) / positives.clamp_min(1)
+        positives = truth.sum().clamp_min(1)
+        classes = self.judged(logits, truth, (found != -2)[..., None])
+        return {"classification": classes / positives, "box": distance / positives}
 
-    def _class_loss(self, logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-        """The sum over the anchors that count; (N, A, classes) logits and truth."""
-        if self.kind == "focal":
+    def judged(self, logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+        """The class loss: the sum over the anchors that count; (N, A, classes) logits and truth."""
+        if self.loss == "focal":
             return (known * focal_loss(logits, truth, self.gamma, self.alpha)).sum()
         loss = known * focal_loss(logits, truth, 0.0, -1.0)
-        if self.kind == "ohem":
+        if self.loss == "ohem":
             hard = int(3 * truth.sum().clamp_min(1))
             return loss[truth > 0].sum() + loss[truth == 0].topk(hard).values.sum()
         return loss.sum()
@@ -148,7 +153,7 @@ class RetinaNet(Method):
         found = []
         for scores, code in zip(logits.sigmoid(), codes, strict=True):
             best, place = scores.flatten().topk(min(300, scores.numel()))
-            anchor, label = place // self.classes, place % self.classes
+            anchor, label = place // self.facts.classes, place % self.facts.classes
             boxes = decode(code[anchor], every[anchor])
             keep = suppress_classes(boxes, best, label, 0.3)
             found.append((boxes[keep], best[keep], label[keep]))

@@ -31,11 +31,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
+from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.detection.pyramid import block, normalised
 
 YEAR, WEIGHT_DECAY = 365.0, 0.01
+TIMES = ("gates", "cell", "none")
 
 
 class Cell(nn.Module):
@@ -62,8 +64,9 @@ class Cell(nn.Module):
 
 
 class TLSTM(Method):
-    """`time`: gates, cell or none; `memory`: False forgets all but the visit itself; `dropout`:
-    of the CNN's last map and before the last layer."""
+    """`time`: gates, cell or none; `memory`: False forgets all but the visit itself;
+    `shuffle_lags`: another series' dates; `dropout`: of the CNN's last map and before the last
+    layer."""
 
     learning_rate = 2e-3
 
@@ -77,21 +80,27 @@ class TLSTM(Method):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.memory, self.shuffle_lags, self.hidden = memory, shuffle_lags, hidden
+        if time not in TIMES:
+            raise CourseError(f"`time` is one of {', '.join(TIMES)}, not {time!r}.")
+        self.time, self.memory, self.shuffle_lags = time, memory, shuffle_lags
+        self.features, self.hidden, self.dropout = features, hidden, dropout
+
+    def build(self, facts: Facts) -> None:
+        """The CNN of a visit, the cell, and the dense layers behind it."""
         self.network = nn.Sequential(
-            block(1, 16, 2),
+            block(facts.channels, 16, 2),
             block(16, 32, 2),
             block(32, 32),
             nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(32 * 64, features),
+            nn.Dropout(self.dropout),
+            nn.Linear(32 * 64, self.features),
         )
-        inputs = 2 * features if memory else features
-        self.cell = Cell(inputs, hidden, time)
+        inputs = 2 * self.features if self.memory else self.features
+        self.cell = Cell(inputs, self.hidden, self.time)
         self.head = nn.Sequential(
-            nn.Linear(hidden + inputs, 32),
+            nn.Linear(self.hidden + inputs, 32),
             nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
+            nn.Dropout(self.dropout),
             nn.Linear(32, 1),
         )
 
@@ -99,7 +108,8 @@ class TLSTM(Method):
         """Logits of fast growth before each visit, (N, T)."""
         series, growth = batch["series"], batch["growth"]
         count, visits = series.shape[:2]
-        x = self.network(normalised(series.flatten(0, 1))).view(count, visits, -1)
+        images = normalised(series.flatten(0, 1), self.facts.window)
+        x = self.network(images).view(count, visits, -1)
         days = batch["days"]
         if self.shuffle_lags:
             days = days.roll(1, 0)

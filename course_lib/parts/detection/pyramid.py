@@ -7,14 +7,13 @@ deeper map, enlarged, is added to the finer one, so that fine maps know what coa
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-AIR_HU, BONE_HU = -1000.0, 400.0
 STRIDES = (4, 8, 16)
 
 
-def normalised(image: Tensor) -> Tensor:
-    """HU (N, C, H, W) → about -1 … 1, clipped to -1000 … 400 HU."""
-    middle, half = (AIR_HU + BONE_HU) / 2, (BONE_HU - AIR_HU) / 2
-    return (image.clamp(AIR_HU, BONE_HU) - middle) / half
+def normalised(image: Tensor, window: tuple[float, float]) -> Tensor:
+    """Images of any shape as -1 (the window's black) to 1 (its white), clipped."""
+    low, high = window
+    return (image.clamp(low, high) - (low + high) / 2) / ((high - low) / 2)
 
 
 def block(before: int, after: int, stride: int = 1) -> nn.Sequential:
@@ -27,13 +26,17 @@ def block(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 
 class Pyramid(nn.Module):
-    """Images (N, C, H, W) in HU → three maps (N, width, H/s, W/s), s = 4, 8, 16.
+    """Images (N, C, H, W) → three maps (N, width, H/s, W/s), s = 4, 8, 16.
 
-    H and W must be multiples of 16. `levels`: how many maps are wanted, finest first.
+    H and W must be multiples of 16. `window`: values of black and white in the images; `levels`:
+    how many maps are wanted, finest first.
     """
 
-    def __init__(self, channels: int = 1, width: int = 32, levels: int = 3) -> None:
+    def __init__(
+        self, channels: int, window: tuple[float, float], width: int = 32, levels: int = 3
+    ) -> None:
         super().__init__()
+        self.window = window
         self.stem = nn.Sequential(block(channels, 16, 2), block(16, 32, 2), block(32, 32))
         self.middle = nn.Sequential(block(32, 64, 2), block(64, 64))
         self.deep = nn.Sequential(block(64, 96, 2), block(96, 96))
@@ -42,7 +45,7 @@ class Pyramid(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """The maps, finest first."""
-        fine = self.stem(normalised(image))
+        fine = self.stem(normalised(image, self.window))
         middle = self.middle(fine)
         maps = [fine, middle, self.deep(middle)]
         maps = [lateral(each) for lateral, each in zip(self.lateral, maps, strict=True)]
