@@ -11,7 +11,7 @@ from course_lib.data import own
 from course_lib.errors import CourseError
 from course_lib.tasks.augmentation import malignancy
 from course_lib.tasks.augmentation.lung_patches import SIZES
-from course_lib.tasks.base import Splits
+from course_lib.tasks.base import Field, Splits
 
 
 def make(dataset: str, profile: str, seed: int) -> Splits:
@@ -67,6 +67,10 @@ QUESTION = replace(
     malignancy.QUESTION,
     id="own",
     title="Your own labelled images",
+    fields={
+        **malignancy.QUESTION.fields,
+        "image": Field("N 1 H H", "grey", "a picture, its greys stretched to the window"),
+    },
     sources={PATH: ("imagenet_weights",)},
     make=make,
 )
