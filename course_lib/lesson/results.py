@@ -27,7 +27,7 @@ def _brief(value: float) -> str:
 
 
 def curve(record: Record) -> Picture:
-    """The learning curve of a job: losses with their terms, and the headline on validation."""
+    """The learning curve of a job: losses, their terms before weighting, and the headline score."""
     name, label = record["headline"], _label(record["headline"], record["metrics"])
     rows, method = record["curve"], record["job"]["method"]
     if not rows:
@@ -45,7 +45,7 @@ def curve(record: Record) -> Picture:
     ):
         left.plot(steps, values, marker + "-", color=colour, label=player)
     for (term, values), colour in zip(terms.items(), cycle(reversed(COLOURS)), strict=False):
-        left.plot(steps, values, "--", color=colour, linewidth=1, label=f"term {term}")
+        left.plot(steps, values, ".--", color=colour, linewidth=1, label=f"term {term}")
     if not any(value <= 0 for values in (*losses.values(), *terms.values()) for value in values):
         left.set_yscale("log")
     left.set(title=f"{method}: training loss", xlabel="step", ylabel="loss (no unit)")

@@ -11,7 +11,8 @@ Simard, Steinkraus & Platt 2003, ICDAR, doi 10.1109/ICDAR.2003.1227801; the base
 et al. 2018.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ class ClassicAugmentation(Judged, Classical):
         self.patches = train["image"], train["label"]
         self._refresh()
 
-    def set(self, settings: dict[str, float]) -> None:
+    def set(self, settings: Mapping[str, Any]) -> None:
         """Takes on a strength; copies are made anew."""
         super().set(settings)
         self._refresh()

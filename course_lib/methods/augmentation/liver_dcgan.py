@@ -84,6 +84,6 @@ class LiverDCGAN(Judged, dcgan.Game, Method):
         """Made patches of the classes (n,): HU (n, 1, H, W) and certain labels."""
         z = dcgan.noise(len(label), generator).to(self.real.device)
         made = self.real.new_empty(len(label), *self.real.shape[1:])
-        for number, pair in enumerate(self.of_class):
+        for number, pair in enumerate(self.pairs.values()):
             made[label == number] = pair.generator(z[label == number])
         return from_lung_range(made), certain(label)

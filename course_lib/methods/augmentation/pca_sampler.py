@@ -13,7 +13,8 @@ Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patch
 Pearson 1901, Philosophical Magazine, doi 10.1080/14786440109462720.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ class PCASampler(Judged, Classical):
             _, spread, directions = torch.linalg.svd(rows - mean, full_matrices=False)
             self.classes.append((mean, spread / len(rows) ** 0.5, directions))
 
-    def set(self, settings: dict[str, int]) -> None:
+    def set(self, settings: Mapping[str, Any]) -> None:
         """Takes on a number of components."""
         super().set(settings)
         self.forget_judges()

@@ -3,7 +3,7 @@
 Whatever pictures a method hands to it, the judge is the same: networks, steps, batches, and seeds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ def train_judges(
     Arguments:
         draw: generator → HU (32, channels, side, side) and the wanted probabilities (32, 2).
     """
-    judges = []
+    judges: list[nn.Module] = []
     for seed in range(NETWORKS):
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(seed)
@@ -71,17 +71,18 @@ class Judged:
 
     share: float = 0.5
     change: Change = NOTHING
-    facts: Mapping[str, Any]
-    real: Tensor | None
+    real: Tensor
+    label: Tensor
+    cases: int
     _judges: list[nn.Module] | None
 
     def pictures_of(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Made pictures for the classes (n,): HU (n, C, H, W), and probabilities (n, 2)."""
         raise NotImplementedError
 
-    def build(self, facts: Mapping[str, Any]) -> None:
+    def build(self, facts: Any) -> None:
         """Forgets the real patches and what was learnt from them."""
-        self.real = self.label = self._judges = None
+        self.remember(torch.empty(0), torch.empty(0))
 
     def remember(self, image: Tensor, label: Tensor, cases: int | None = None) -> None:
         """Takes the real patches: HU (n, C, H, W) and classes (n,). `cases`: how many of them are
@@ -117,12 +118,12 @@ class Judged:
 
         Raises CourseError when there are no real patches yet.
         """
-        if self.real is None:
+        if not self.cases:
             raise CourseError("The judge has no patches to learn from yet: call `fit` first.")
         if self._judges is None:
             steps = -(-EPOCHS * self.cases // BATCH)
-            shape = self.facts["side"], self.facts["channels"]
-            self._judges = train_judges(self.batch, steps, self.real.device, *shape)
+            _, channels, _, side = self.real.shape
+            self._judges = train_judges(self.batch, steps, self.real.device, side, channels)
         return self._judges
 
     def predict(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
