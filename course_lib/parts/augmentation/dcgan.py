@@ -80,11 +80,10 @@ def noise(count: int, random: torch.Generator | None = None, latent: int = LATEN
 class Pair(nn.Module):
     """A generator and a discriminator that play against each other.
 
-    Attributes:
-        seen: how real patches are changed before the discriminator sees them.
-        veil: standard deviation of the fresh white noise under which it sees pictures, real or
-            made: of a few hundred it otherwise learns the very grain, wins, and has nothing left
-            to teach (instance noise: Sønderby et al. 2017, ICLR, arXiv:1610.04490).
+    `seen` is how real patches are changed before the discriminator sees them; `veil`, the standard
+    deviation of the fresh white noise under which it sees pictures, real or made: of a few hundred
+    it otherwise learns the very grain, wins, and has nothing left to teach (instance noise:
+    Sønderby et al. 2017, ICLR, arXiv:1610.04490).
     """
 
     seen = Change(noise=0.0)
@@ -116,8 +115,7 @@ def pair(size: int, channels: int, width: int) -> Pair:
 class Game:
     """What methods share that train such pairs: who plays, how fast each learns, and for what.
 
-    Attributes:
-        pair: the one pair, of a method that has no more.
+    A method with one pair calls it `pair`; one with several says in `pairs` what they are called.
     """
 
     learning_rate = 1e-3

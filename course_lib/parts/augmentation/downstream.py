@@ -64,9 +64,8 @@ class Judged:
     """What all methods share that make training pictures: the real patches that they may see, the
     judge, and the answer. A subclass says in `pictures_of` what pictures it makes.
 
-    Attributes:
-        share: the part of each of the judge's batches that `pictures_of` makes; the rest is real.
-        change: the classic augmentation of that rest.
+    `share` is the part of each of the judge's batches that `pictures_of` makes. The rest is real;
+    `change` is the classic augmentation of that rest.
     """
 
     share: float = 0.5
