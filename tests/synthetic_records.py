@@ -117,7 +117,8 @@ def _done(method: str, seed: int, groups: dict[str, int], store: Path) -> dict:
             "candidates": 5 if kind == "classical" else 0,
             "chosen_on": "validation",
         },
-        "curve": _curve(psnr, seconds, rng) if learns else [],
+        "curve": _curve(psnr, seconds, rng, terms=kind == "adversarial") if learns else [],
+        "question": "low_dose",
         "headline": "psnr",
         "metrics": METRICS,
         "cases": cases,
@@ -131,12 +132,13 @@ def _done(method: str, seed: int, groups: dict[str, int], store: Path) -> dict:
     return record
 
 
-def _curve(psnr: float, seconds: float, rng: np.random.Generator) -> list[dict]:
+def _curve(psnr: float, seconds: float, rng: np.random.Generator, terms: bool) -> list[dict]:
     return [
         {
             "step": 50 * k,
             "seconds": seconds * k / 8,
             "losses": {"network": 1 / k},
+            **({"terms": {"perceptual": 0.5 / k, "pixel": 2 / k}} if terms else {}),
             "validation": {"psnr": psnr - 6 / k + float(rng.normal(0, 0.1))},
         }
         for k in range(1, 9)

@@ -139,6 +139,25 @@ def test_curve_of_a_network_and_of_a_filter(store):
     assert all(np.isfinite(line.get_ydata()).any() for line in drawn.lines)
 
 
+def test_terms_of_a_loss_are_drawn_beside_it(store):
+    _, records = store
+    record = copy.deepcopy(records["wgan_vgg"])
+    for row in record["curve"][4:]:  # a term of a later stage
+        row["terms"]["adversarial"] = -0.25
+    picture = show.curve(record)
+    axis = picture.figure.axes[0]
+    lines = {line.get_label(): line for line in axis.lines}
+    assert set(lines) == {"network", "term perceptual", "term pixel", "term adversarial"}
+    assert len({line.get_color() for line in lines.values()}) == 4
+    assert all(line.get_linestyle() == "--" for name, line in lines.items() if "term" in name)
+    assert lines["network"].get_linestyle() == "-"
+    assert np.isnan(lines["term adversarial"].get_ydata()).sum() == 4
+    assert axis.get_yscale() == "linear", "a term below zero has no logarithm"
+    assert "perceptual from 0.5 to 0.0625" in picture.alt
+    assert "adversarial from -0.25 to -0.25" in picture.alt
+    assert "Terms" not in show.curve(records["red_cnn"]).alt
+
+
 def test_strip_shows_the_median_unseen_case_from_store_or_folder(store):
     folder, records = store
     record = records["red_cnn"]
@@ -188,6 +207,18 @@ def test_leaderboard_puts_own_runs_between_those_of_the_benchmark(store, tmp_pat
     write_json(module.parent / "leaderboards" / "denoising.json", ranking)
     table = show.leaderboard("denoising", folder)
     assert {row[-1] for row in table.rows} == {"benchmark, full"}
+
+
+def test_leaderboard_ranks_the_answers_to_one_question(store, tmp_path, monkeypatch):
+    """Runs on the user's own data, another question, stand on a board of their own."""
+    folder, records = store
+    monkeypatch.setattr("course_lib.lesson.results.__file__", str(tmp_path / "no_ranking.py"))
+    for name, record in records.items():
+        job = {**record["job"], "dataset": "path:mine"}
+        write_json(folder / name / "record.json", {**record, "job": job, "key": f"{name:-<64}"})
+    for dataset in (None, "chest_ct+lung_tumours", "path:mine"):
+        rows = show.leaderboard("denoising", folder, dataset).rows
+        assert [row[-1] for row in rows] == ["your runs, class"] * 5
 
 
 def test_leaderboard_of_an_empty_store_stands(tmp_path):

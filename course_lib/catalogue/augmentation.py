@@ -1,4 +1,4 @@
-"""The methods of augmentation; each says which of the two data sets it answers."""
+"""Augmentation (survey section 2.2.1): its methods, baselines first; none answers all questions."""
 
 from course_lib.catalogue.entry import Entry, Section
 
@@ -63,6 +63,7 @@ METHODS = (
         cite="Frid-Adar et al. 2018, Neurocomputing",
         doi="10.1016/j.neucom.2018.09.013",
         questions=("malignancy", "own"),
+        variants={"no classic changes": {"classic": False}},
     ),
     Entry(
         id="anogan",
@@ -73,5 +74,9 @@ METHODS = (
         cite="Schlegl et al. 2017, IPMI",
         doi="10.1007/978-3-319-59050-9_12",
         questions=("anomaly",),
+        variants={
+            "residual only": {"weight": 0.0},
+            "features only": {"weight": 1.0},
+        },
     ),
 )

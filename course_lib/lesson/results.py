@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def _brief(value: float) -> str:
 
 
 def curve(record: Record) -> Picture:
-    """The learning curve of a job: losses, and the headline metric on validation."""
+    """The learning curve of a job: losses, their terms before weighting, and the headline score."""
     name, label = record["headline"], _label(record["headline"], record["metrics"])
     rows, method = record["curve"], record["job"]["method"]
     if not rows:
@@ -39,22 +39,38 @@ def curve(record: Record) -> Picture:
         return Picture(figure, text)
     figure, (left, right) = canvas(2)
     steps = [row["step"] for row in rows]
-    players = dict.fromkeys(player for row in rows for player in row["losses"])  # of all stages
-    for player, colour, marker in zip(players, cycle(COLOURS), cycle(MARKERS), strict=False):
-        values = [row["losses"].get(player, math.nan) for row in rows]
+    losses, terms = (_over_steps(rows, kind) for kind in ("losses", "terms"))
+    for (player, values), colour, marker in zip(
+        losses.items(), cycle(COLOURS), cycle(MARKERS), strict=False
+    ):
         left.plot(steps, values, marker + "-", color=colour, label=player)
-    if all(value > 0 for row in rows for value in row["losses"].values()):
+    for (term, values), colour in zip(terms.items(), cycle(reversed(COLOURS)), strict=False):
+        left.plot(steps, values, ".--", color=colour, linewidth=1, label=f"term {term}")
+    if not any(value <= 0 for values in (*losses.values(), *terms.values()) for value in values):
         left.set_yscale("log")
     left.set(title=f"{method}: training loss", xlabel="step", ylabel="loss (no unit)")
     left.legend(frameon=False)
     score = [row["validation"][name] for row in rows]
     right.plot(steps, score, "o-", color=BLUE)
-    right.set(title=f"{method}: on validation slices", xlabel="step", ylabel=label)
-    return Picture(
-        figure,
+    right.set(title=f"{method}: on validation cases", xlabel="step", ylabel=label)
+    text = (
         f"Learning curve of {method}: in {steps[-1]} steps ({rows[-1]['seconds']:.0f} s) {label} "
-        f"on validation went from {_brief(score[0])} to {_brief(score[-1])}.",
+        f"on validation went from {_brief(score[0])} to {_brief(score[-1])}."
     )
+    return Picture(figure, text + _terms_in_words(terms))
+
+
+def _over_steps(rows: Sequence[Record], kind: str) -> dict[str, list[float]]:
+    """Name → its value in each row, nan in the stages where it does not occur."""
+    names = dict.fromkeys(name for row in rows for name in row.get(kind, ()))
+    return {name: [row.get(kind, {}).get(name, math.nan) for row in rows] for name in names}
+
+
+def _terms_in_words(terms: Mapping[str, Sequence[float]]) -> str:
+    """One sentence on the terms of a loss, if there are any."""
+    known = {name: [v for v in values if not math.isnan(v)] for name, values in terms.items()}
+    said = (f"{name} from {_brief(v[0])} to {_brief(v[-1])}" for name, v in known.items() if v)
+    return f" Terms of the loss, dashed: {', '.join(said)}." if terms else ""
 
 
 def strip(record: Record, where: str | Path) -> Picture:
@@ -197,35 +213,43 @@ def lines(values: Mapping[str, Mapping[float, float]], across: str, up: str, tit
     return Picture(figure, f"{title} {up} over {across}. {said}.")
 
 
-def leaderboard(task: str, store: str | Path = "runs", dataset: str | None = None) -> Table:
-    """The default benchmark's ranking of a task, with the jobs of `store` between its rows.
+def leaderboard(section: str, store: str | Path = "runs", dataset: str | None = None) -> Table:
+    """The default benchmark's ranking of a question, with the jobs of `store` between its rows.
 
     The shipped ranking is a report's `leaderboard.json`. Where there is one, jobs of another data
-    set or profile are left out, because their numbers cannot be compared with it. `dataset`
-    leaves out all others, where a lesson has run several.
+    set or profile are left out, because their numbers cannot be compared with it.
+
+    Arguments:
+        section: of the survey, such as `denoising`.
+        dataset: leaves out all others, where a lesson has run several; by default all data sets of
+            the section's main question.
     """
     from course_lib import catalogue
     from course_lib.benchmark.downloads import compact
     from course_lib.benchmark.leaderboard import sections
     from course_lib.benchmark.store import Store
 
-    known = catalogue.question(task, dataset or next(iter(catalogue.datasets(task))))
-    file = Path(__file__).parent / "leaderboards" / f"{task}.json"
+    known = catalogue.question(section, dataset or next(iter(catalogue.datasets(section))))
+
+    def asked(of: Mapping[str, Any]) -> bool:
+        here = of["dataset"] == dataset if dataset else known.answers(of["dataset"])
+        return of["task"] == section and here
+
+    file = Path(__file__).parent / "leaderboards" / f"{section}.json"
     shipped = json.loads(file.read_text("utf-8"))["sections"] if file.is_file() else []
-    shipped = [s for s in shipped if s["task"] == task and dataset in (None, s["dataset"])]
-    methods = {entry.id: entry.describe() for entry in catalogue.methods(task)}
-    jobs = [(record["job"], record) for record in Store(store).records()]
-    records = [r for job, r in jobs if job["task"] == task and dataset in (None, job["dataset"])]
+    shipped = [part for part in shipped if asked(part)]
+    methods = {entry.id: entry.describe() for entry in catalogue.methods(section)}
+    records = [record for record in Store(store).records() if asked(record["job"])]
     own = compact(sections(records, methods), "")["sections"]
     if shipped:
-        own = [section for section in own if _place(section) in map(_place, shipped)]
-    boards = [section["boards"][0] for section in (*shipped, *own) if section["boards"]]
+        own = [part for part in own if _place(part) in map(_place, shipped)]
+    boards = [part["boards"][0] for part in (*shipped, *own) if part["boards"]]
     groups = dict.fromkeys(board["group"] for board in boards)
     rows = [
-        (row["scores"][known.headline], row["name"], row["fit_s"], f"{who}, {section['profile']}")
+        (row["scores"][known.headline], row["name"], row["fit_s"], f"{who}, {part['profile']}")
         for who, found in (("benchmark", shipped), ("your runs", own))
-        for section in found
-        for row in (section["boards"][0]["rows"] if section["boards"] else [])
+        for part in found
+        for row in (part["boards"][0]["rows"] if part["boards"] else [])
         if row["rank"] and known.headline in row["scores"]
     ]
     higher = known.metrics[known.headline].better == "higher"

@@ -47,10 +47,10 @@ from course_lib.physics import ct
 from course_lib.tasks.denoising.low_dose import LOW_PHOTONS, NORMAL_PHOTONS
 
 print(device.describe())
-denoising = catalogue.task(task)
-splits = denoising.splits(dataset, profile, seed)
+denoising = catalogue.question(task, dataset)
+splits = denoising.make(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
-pixel_mm = float(case["pixel_mm"][0])
+pixel_mm = splits.facts.pixel_mm
 
 # %% tags=["lesson"]
 saved = f"low dose: 1/{NORMAL_PHOTONS / LOW_PHOTONS:.0f} of the photons"

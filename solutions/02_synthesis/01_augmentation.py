@@ -48,8 +48,8 @@ from course_lib.parts.hounsfield import from_lung_range
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-augmentation = catalogue.task(task).on(dataset)
-splits = augmentation.splits(dataset, profile, seed)
+augmentation = catalogue.question(task, dataset)
+splits = augmentation.make(dataset, profile, seed)
 patches = splits.train["image"]
 pixel_mm = float(splits.train.spacing_mm[0, 0])
 
@@ -139,11 +139,12 @@ print("chosen on validation:", classic["settings"]["chosen"])
 # %% tags=["lesson"]
 copies = {0: auc["no_augmentation", seed]}
 for count in (1, 4, 16):
-    changed = catalogue.build("classic_augmentation", copies=count)
+    changed = catalogue.build("classic_augmentation", copies=count).fresh(splits.facts)
     changed.prepare(splits.train)
     changed.set(classic["settings"]["chosen"])
     with torch.no_grad():
-        scores = augmentation.score(changed.predict(splits.test.tensors), splits.test.tensors)
+        answer = changed.predict(splits.test.tensors)
+        scores = augmentation.score(answer, splits.test.tensors, splits.facts)
     copies[count] = 100 * float(scores["auc"].mean())
 show.lines(
     {"classic augmentation": copies},
@@ -214,7 +215,8 @@ show.source(dcgan.generator)
 # real, classically changed and made lesions.
 
 # %% tags=["lesson"]
-show.source(type(catalogue.build("liver_dcgan")).losses)
+pairs = type(catalogue.build("liver_dcgan"))
+display(show.source(dcgan.Pair.losses), show.source(pairs.losses))
 
 # %% [markdown]
 # The next cell trains and tests. It is the cell that the benchmark runs, for every method, data
@@ -278,7 +280,7 @@ ends = dcgan.noise(2, torch.Generator().manual_seed(3))
 with torch.no_grad():
     walk = {
         f"{share:.0%} of the way": from_lung_range(
-            small.generators[1](torch.lerp(ends[:1], ends[1:], share))
+            small.of_class[1].generator(torch.lerp(ends[:1], ends[1:], share))
         )
         for share in (0.0, 0.25, 0.5, 0.75, 1.0)
     }
@@ -335,7 +337,7 @@ kernel_distance = exercise("augmentation.kernel_distance").check(kernel_distance
 from course_lib.metrics.generation import frechet_distance
 from course_lib.tasks.augmentation.malignancy import image_features
 
-features = image_features(splits.test["image"])
+features = image_features(splits.test["image"], splits.facts.window)
 generator = torch.Generator().manual_seed(0)
 halves = {"Fréchet distance": {}, "kernel distance": {}}
 for count in [n for n in (3, 6, 10, 20, 40, 90) if 2 * n <= len(features)]:

@@ -18,64 +18,38 @@ Input (N, 1, 32, 32) HU; scores (N,) without unit, maps and nearest healthy patc
 Schlegl et al. 2017, IPMI, LNCS 10265:146-157, doi 10.1007/978-3-319-59050-9_12.
 """
 
-from collections.abc import Iterable, Iterator
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
-from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
-from course_lib.parts.augment import Change
 from course_lib.parts.augmentation import dcgan
 from course_lib.parts.hounsfield import from_lung_range, lung_range
 
 
-class AnoGAN(Method):
-    """DCGAN of healthy patches, and the search for what it can draw. `weight`: λ."""
+class AnoGAN(dcgan.Game, Method):
+    """DCGAN of healthy patches, and the search for what it can draw.
 
-    learning_rate = 1e-3
-    discriminator_rate = 2.5e-4
+    Arguments:
+        width: maps at half the size of a picture.
+        searches: steps of the search.
+        weight: λ, of the features; with 0 the score is the residual alone.
+    """
+
     search_rate = 0.1
-    seen = Change(noise=0.0)
-    veil = 0.25
 
-    def __init__(
-        self, size: int = 32, width: int = 16, searches: int = 60, weight: float = 0.1
-    ) -> None:
+    def __init__(self, width: int = 16, searches: int = 60, weight: float = 0.1) -> None:
         super().__init__()
-        self.searches, self.weight = searches, weight
-        self.generator = dcgan.generator(size, width)
-        self.discriminator = dcgan.Discriminator(size, width)
+        self.width, self.searches, self.weight = width, searches, weight
 
-    def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        """Discriminator and generator."""
-        return {
-            "discriminator": self.discriminator.parameters(),
-            "generator": self.generator.parameters(),
-        }
-
-    def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam with DCGAN's β₁ = 0.5; discriminators learn at a quarter of the speed."""
-        rate = self.learning_rate if player.startswith("generator") else self.discriminator_rate
-        return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
-
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """DCGAN's game, on healthy patches."""
-        real = lung_range(self.seen(batch["image"], torch.default_generator))
-        made = self.generator(dcgan.noise(len(real)).to(real.device))
-        verdicts = (self.verdict(picture) for picture in (real, made.detach()))
-        yield "discriminator", discriminator_cross_entropy(*verdicts)
-        yield "generator", non_saturating_generator(self.verdict(made))
-
-    def verdict(self, picture: Tensor) -> Tensor:
-        """The discriminator's logits (N,) of pictures under noise."""
-        return self.discriminator(dcgan.veiled(picture, self.veil))
+    def build(self, facts: Facts) -> None:
+        """Generator and discriminator."""
+        self.pair = dcgan.pair(facts.side, facts.channels, self.width)
 
     def distance(self, query: Tensor, drawn: Tensor) -> Tensor:
         """A of pictures (N, 1, H, W) in [-1, 1], (N,): residual and feature distance, mixed."""
         residual = (query - drawn).abs().flatten(1).sum(1)
-        wanted, found = (self.discriminator.features(x) for x in (query, drawn))
+        wanted, found = (self.pair.discriminator.features(x) for x in (query, drawn))
         return (1 - self.weight) * residual + self.weight * (wanted - found).abs().sum(1)
 
     def search(self, query: Tensor) -> Tensor:
@@ -86,16 +60,15 @@ class AnoGAN(Method):
         optimiser = torch.optim.Adam([z], lr=self.search_rate)
         with torch.enable_grad():
             for _ in range(self.searches):
-                loss = self.distance(query, self.generator(z)).sum()
+                loss = self.distance(query, self.pair.generator(z)).sum()
                 (z.grad,) = torch.autograd.grad(loss, z)
                 optimiser.step()
         return z.detach()
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """`score`, `map` and, as `generated`, the healthy patch nearest to each."""
-        self.eval()
         query = lung_range(batch["image"])
-        drawn = self.generator(self.search(query))
+        drawn = self.pair.generator(self.search(query))
         return {
             "score": self.distance(query, drawn),
             "map": 700 * (query - drawn).abs(),

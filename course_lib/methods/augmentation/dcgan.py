@@ -21,76 +21,43 @@ steps, and G draws a chequered pattern.
 Radford, Metz & Chintala 2016, ICLR, arXiv:1511.06434 (doi 10.48550/arXiv.1511.06434).
 """
 
-from collections.abc import Iterable, Iterator
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Cases, Facts
 from course_lib.methods.base import Method
-from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
-from course_lib.parts.augment import Change
 from course_lib.parts.augmentation import dcgan
 from course_lib.parts.augmentation.downstream import Judged
-from course_lib.parts.hounsfield import from_lung_range, lung_range
+from course_lib.parts.hounsfield import from_lung_range
 
 
-class DCGAN(Judged, Method):
+class DCGAN(Judged, dcgan.Game, Method):
     """One generator for all classes. `width`: maps at half the size of a picture."""
 
-    learning_rate = 1e-3
-    discriminator_rate = 2.5e-4
-    seen = Change(noise=0.0)
-    veil = 0.25
-
-    def __init__(self, size: int = 32, width: int = 16) -> None:
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
-        self.generator = dcgan.generator(size, width)
-        self.discriminator = dcgan.Discriminator(size, width)
+        self.width = width
 
-    def prepare(self, train: Cases) -> None:
+    def build(self, facts: Facts) -> None:
+        """Generator and discriminator."""
+        super().build(facts)
+        self.pair = dcgan.pair(facts.side, facts.channels, self.width)
+
+    def begin(self, stage: str, train: Cases) -> None:
         """Keeps the real patches, and trains who will label the made ones."""
         self.remember(train["image"], train["label"])
         share, self.share = self.share, 0.0
-        self.teachers = list(self.judges(train.device))
+        self.teachers = list(self.judges())
         self.share = share
         self.forget_judges()
-
-    def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        """Discriminator and generator."""
-        return {
-            "discriminator": self.discriminator.parameters(),
-            "generator": self.generator.parameters(),
-        }
-
-    def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam with the paper's β₁ = 0.5; the discriminator learns at a quarter of the speed."""
-        rate = self.learning_rate if player.startswith("generator") else self.discriminator_rate
-        return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
-
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """The discriminator's loss on real and detached made patches, then the generator's."""
-        real = lung_range(self.seen(batch["image"], torch.default_generator))
-        made = self.generator(dcgan.noise(len(real)).to(real.device))
-        verdicts = (self.verdict(picture) for picture in (real, made.detach()))
-        yield "discriminator", discriminator_cross_entropy(*verdicts)
-        yield "generator", non_saturating_generator(self.verdict(made))
-
-    def verdict(self, picture: Tensor) -> Tensor:
-        """The discriminator's logits (N,) of pictures under noise."""
-        return self.discriminator(dcgan.veiled(picture, self.veil))
 
     def after_step(self, player: str) -> None:
         """What the judge has learnt from is no longer what is drawn."""
         self.forget_judges()
 
-    def draw(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def pictures_of(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Made patches, HU (n, 1, H, W), and the teachers' probabilities (n, 2) for them."""
         z = dcgan.noise(len(label), generator).to(self.real.device)
-        made = self.generator(z)
+        made = self.pair.generator(z)
         guess = torch.stack([teacher(made).softmax(1) for teacher in self.teachers]).mean(0)
         return from_lung_range(made), guess
-
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """Probabilities and pictures: see `Judged.answer`."""
-        return self.answer(batch)

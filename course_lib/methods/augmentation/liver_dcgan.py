@@ -19,89 +19,71 @@ patches in all.
 Frid-Adar et al. 2018, Neurocomputing 321:321-331, doi 10.1016/j.neucom.2018.09.013.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
+from course_lib.errors import CourseError
 from course_lib.methods.base import Method
-from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.parts.augment import NOTHING, Change
 from course_lib.parts.augmentation import dcgan
-from course_lib.parts.augmentation.downstream import Judged
-from course_lib.parts.hounsfield import from_lung_range, lung_range
-
-CLASSES = ("benign", "malignant")
+from course_lib.parts.augmentation.downstream import Judged, certain
+from course_lib.parts.hounsfield import from_lung_range
 
 
-class LiverDCGAN(Judged, Method):
+class LiverDCGAN(Judged, dcgan.Game, Method):
     """One pair of networks for each class.
 
     Arguments:
+        width: maps at half the size of a picture.
         classic: whether the judge's real patches are changed too; the paper's answer is yes.
-        share: the made part of each of the judge's batches.
+        share: the made part of each of the judge's batches, 0 to 1.
     """
 
-    learning_rate = 1e-3
-    discriminator_rate = 2.5e-4
-    seen = Change(noise=0.0)
-    veil = 0.25
-
-    def __init__(
-        self, size: int = 32, width: int = 16, classic: bool = True, share: float = 0.5
-    ) -> None:
+    def __init__(self, width: int = 16, classic: bool = True, share: float = 0.5) -> None:
         super().__init__()
-        self.change, self.share = (Change() if classic else NOTHING), share
-        self.generators = nn.ModuleList(dcgan.generator(size, width) for _ in CLASSES)
-        self.discriminators = nn.ModuleList(dcgan.Discriminator(size, width) for _ in CLASSES)
+        if not 0 <= share <= 1:
+            raise CourseError(f"share must lie between 0 and 1, not at {share}.")
+        self.width, self.share = width, share
+        self.change = Change() if classic else NOTHING
 
-    def prepare(self, train: Cases) -> None:
+    def build(self, facts: Facts) -> None:
+        """Generators and discriminators."""
+        super().build(facts)
+        form, count = (facts.side, facts.channels, self.width), len(facts.classes)
+        makers = [dcgan.generator(*form) for _ in range(count)]
+        judges = [dcgan.Discriminator(*form) for _ in range(count)]
+        self.of_class = nn.ModuleList(map(dcgan.Pair, makers, judges))
+
+    @property
+    def pairs(self) -> dict[str, dcgan.Pair]:
+        """The pair of each class, `, benign` behind the names of its players."""
+        names = (f", {name}" for name in self.facts.classes)
+        return dict(zip(names, self.of_class, strict=True))
+
+    def begin(self, stage: str, train: Cases) -> None:
         """Keeps the real patches for the judge."""
         self.remember(train["image"], train["label"])
 
-    def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        """Discriminator and generator of each class."""
-        named = {}
-        for name, judge, maker in zip(CLASSES, self.discriminators, self.generators, strict=True):
-            named[f"discriminator, {name}"] = judge.parameters()
-            named[f"generator, {name}"] = maker.parameters()
-        return named
-
-    def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam with DCGAN's β₁ = 0.5; discriminators learn at a quarter of the speed."""
-        rate = self.learning_rate if player.startswith("generator") else self.discriminator_rate
-        return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
-
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """For each class that the batch holds: the discriminator's loss, then the generator's."""
-        for label, name in enumerate(CLASSES):
+        """For each class that the batch holds: the game of its pair, on its patches."""
+        for label, (whose, pair) in enumerate(self.pairs.items()):
             patches = batch["image"][batch["label"] == label]
             if len(patches) < 2:  # batch norm needs two
                 continue
-            real = lung_range(self.seen(patches, torch.default_generator))
-            made = self.generators[label](dcgan.noise(len(real)).to(real.device))
-            verdicts = (self.verdict(label, picture) for picture in (real, made.detach()))
-            yield f"discriminator, {name}", discriminator_cross_entropy(*verdicts)
-            yield f"generator, {name}", non_saturating_generator(self.verdict(label, made))
-
-    def verdict(self, label: int, picture: Tensor) -> Tensor:
-        """The logits (N,) of one class's discriminator, of pictures under noise."""
-        return self.discriminators[label](dcgan.veiled(picture, self.veil))
+            for player, loss in pair.losses(patches):
+                yield player + whose, loss
 
     def after_step(self, player: str) -> None:
         """What the judge has learnt from is no longer what is drawn."""
         self.forget_judges()
 
-    def draw(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def pictures_of(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Made patches of the classes (n,): HU (n, 1, H, W) and certain labels."""
         z = dcgan.noise(len(label), generator).to(self.real.device)
         made = self.real.new_empty(len(label), *self.real.shape[1:])
-        for number, maker in enumerate(self.generators):
-            made[label == number] = maker(z[label == number])
-        return from_lung_range(made), F.one_hot(label, 2).float()
-
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """Probabilities and pictures: see `Judged.answer`."""
-        return self.answer(batch)
+        for number, pair in enumerate(self.pairs.values()):
+            made[label == number] = pair.generator(z[label == number])
+        return from_lung_range(made), certain(label)

@@ -5,12 +5,11 @@ patches: their distance from the test patches is what real pictures of other pat
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Cases
 from course_lib.methods.base import Classical
-from course_lib.parts.augmentation.downstream import Judged
+from course_lib.parts.augmentation.downstream import Judged, certain
 
 
 class NoAugmentation(Judged, Classical):
@@ -22,10 +21,6 @@ class NoAugmentation(Judged, Classical):
         """Keeps the training patches."""
         self.remember(train["image"], train["label"])
 
-    def draw(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def pictures_of(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Real patches of the classes (n,), unchanged: HU (n, 1, H, W) and certain labels."""
-        return self.real_of(label, generator), F.one_hot(label, 2).float()
-
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """Probabilities and pictures: see `Judged.answer`."""
-        return self.answer(batch)
+        return self.real_of(label, generator), certain(label)

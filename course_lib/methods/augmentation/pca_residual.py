@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.methods.base import Classical
 from course_lib.parts.hounsfield import from_lung_range, lung_range
 
@@ -25,8 +25,10 @@ class PCAResidual(Classical):
     components: int = 16
     grid: ClassVar = tuple({"components": components} for components in (0, 4, 16, 64, 256))
 
-    def __init__(self) -> None:
-        self.mean, self.directions = torch.zeros(1), torch.zeros(0, 1)
+    def build(self, facts: Facts) -> None:
+        """Knows no healthy patch yet."""
+        pixels = facts.channels * facts.side**2
+        self.mean, self.directions = torch.zeros(pixels), torch.zeros(0, pixels)
 
     def prepare(self, train: Cases) -> None:
         """Finds the directions of the healthy training patches."""
@@ -38,8 +40,8 @@ class PCAResidual(Classical):
         """`score`, `map` and, as `generated`, the healthy patch nearest to each."""
         image = batch["image"]
         rows = lung_range(image).flatten(1) - self.mean
-        own = self.directions[: self.components].to(rows)
-        near = rows @ own.T @ own if len(own) and own.shape[1] > 1 else torch.zeros_like(rows)
+        own = self.directions[: self.components]
+        near = rows @ own.T @ own
         nearest = from_lung_range((near + self.mean).clamp(-1, 1)).reshape(image.shape)
         residual = 700 * (rows - near).abs().reshape(image.shape)
         return {"score": residual.mean((1, 2, 3)), "map": residual, "generated": nearest}

@@ -13,16 +13,16 @@ Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patch
 Pearson 1901, Philosophical Magazine, doi 10.1080/14786440109462720.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Cases
 from course_lib.methods.base import Classical
 from course_lib.parts.augment import Change
-from course_lib.parts.augmentation.downstream import Judged
+from course_lib.parts.augmentation.downstream import Judged, certain
 from course_lib.parts.hounsfield import from_lung_range, lung_range
 
 COPIES = 10
@@ -47,12 +47,12 @@ class PCASampler(Judged, Classical):
             _, spread, directions = torch.linalg.svd(rows - mean, full_matrices=False)
             self.classes.append((mean, spread / len(rows) ** 0.5, directions))
 
-    def set(self, settings: dict[str, int]) -> None:
+    def set(self, settings: Mapping[str, Any]) -> None:
         """Takes on a number of components."""
         super().set(settings)
         self.forget_judges()
 
-    def draw(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def pictures_of(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Made patches of the classes (n,): HU (n, 1, H, W) and certain labels."""
         k = min(self.components, *(len(spread) for _, spread, _ in self.classes))
         z = torch.randn(len(label), k, generator=generator).to(self.real)
@@ -60,8 +60,4 @@ class PCASampler(Judged, Classical):
             [mean + (z * spread[:k]) @ rows[:k] for mean, spread, rows in self.classes]
         )
         made = both[label, torch.arange(len(label))].unflatten(1, self.real.shape[1:])
-        return from_lung_range(made.clamp(-1, 1)), F.one_hot(label, 2).float()
-
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """Probabilities and pictures: see `Judged.answer`."""
-        return self.answer(batch)
+        return from_lung_range(made.clamp(-1, 1)), certain(label)

@@ -4,43 +4,48 @@ Whatever pictures a method hands to it, the judge is the same: networks, steps, 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.errors import CourseError
 from course_lib.parts.augment import NOTHING, Change
 from course_lib.parts.hounsfield import lung_range
 
 BATCH, EPOCHS, NETWORKS, RATE = 32, 60, 3, 1e-3
+CLASSES = 2
 Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 
 
-def classifier(classes: int = 2, width: int = 8) -> nn.Sequential:
+def classifier(side: int = 32, channels: int = 1, width: int = 8) -> nn.Sequential:
     """Three stages of convolution and pooling, a dense layer, and class scores, as in Frid-Adar et
-    al. 2018: (N, 1, 32, 32) → (N, classes)."""
+    al. 2018: (N, channels, side, side) → (N, 2)."""
     layers: list[nn.Module] = []
-    channels = 1
     for stage in (width, 2 * width, 4 * width):
         layers += [nn.Conv2d(channels, stage, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
-        channels = stage
-    dense = [nn.Linear(16 * channels, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, classes)]
+        channels, side = stage, side // 2
+    flat = side * side * channels
+    dense = [nn.Linear(flat, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, CLASSES)]
     network = nn.Sequential(*layers, nn.Flatten(), *dense)
     return network.to(memory_format=torch.channels_last)  # a third faster on a processor
 
 
-def train_judges(draw: Draw, steps: int, device: torch.device) -> list[nn.Module]:
+def train_judges(
+    draw: Draw, steps: int, device: torch.device, side: int = 32, channels: int = 1
+) -> list[nn.Module]:
     """Three classifiers from three fixed seeds, each after `steps` steps of cross-entropy.
 
     Arguments:
-        draw: generator → HU (32, 1, 32, 32) and the wanted probabilities (32, classes).
+        draw: generator → HU (32, channels, side, side) and the wanted probabilities (32, 2).
     """
-    judges = []
+    judges: list[nn.Module] = []
     for seed in range(NETWORKS):
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(seed)
             generator = torch.Generator().manual_seed(seed)
-            network = classifier().to(device).train()
+            network = classifier(side, channels).to(device).train()
             optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
             for _ in range(steps):
@@ -57,30 +62,35 @@ def train_judges(draw: Draw, steps: int, device: torch.device) -> list[nn.Module
 
 class Judged:
     """What all methods share that make training pictures: the real patches that they may see, the
-    judge, and the answer. A subclass says in `draw` what pictures it makes.
+    judge, and the answer. A subclass says in `pictures_of` what pictures it makes.
 
-    Attributes:
-        share: the part of each of the judge's batches that `draw` makes; the rest is real.
-        change: the classic augmentation of that rest.
+    `share` is the part of each of the judge's batches that `pictures_of` makes. The rest is real;
+    `change` is the classic augmentation of that rest.
     """
 
     share: float = 0.5
     change: Change = NOTHING
-    real: Tensor | None = None
-    _judges: list[nn.Module] | None = None
+    real: Tensor
+    label: Tensor
+    cases: int
+    _judges: list[nn.Module] | None
 
-    def draw(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Made pictures for the classes (n,): HU (n, 1, H, W), and probabilities (n, classes)."""
+    def pictures_of(self, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Made pictures for the classes (n,): HU (n, C, H, W), and probabilities (n, 2)."""
         raise NotImplementedError
 
+    def build(self, facts: Any) -> None:
+        """Forgets the real patches and what was learnt from them."""
+        self.remember(torch.empty(0), torch.empty(0))
+
     def remember(self, image: Tensor, label: Tensor, cases: int | None = None) -> None:
-        """Takes the real patches: HU (n, 1, H, W) and classes (n,). `cases`: how many of them are
+        """Takes the real patches: HU (n, C, H, W) and classes (n,). `cases`: how many of them are
         real, if some are copies; the judge's steps follow it."""
         self.real, self.label, self.cases = image, label, cases or len(image)
         self.forget_judges()
 
     def forget_judges(self) -> None:
-        """To be called when `draw` has changed: the next answer trains new judges."""
+        """To be called when other pictures are made: the next answer trains new judges."""
         self._judges = None
 
     def real_of(self, label: Tensor, generator: torch.Generator) -> Tensor:
@@ -91,33 +101,43 @@ class Judged:
 
     def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """One of the judge's batches, half of each class: real and made pictures."""
-        label = (torch.arange(BATCH) % 2).to(self.real.device)
-        made = 2 * round(self.share * BATCH / 2)
+        label = (torch.arange(BATCH) % CLASSES).to(self.real.device)
+        made = CLASSES * round(self.share * BATCH / CLASSES)
         parts = []
         if made < BATCH:
             real = self.change(self.real_of(label[made:], generator), generator)
-            parts.append((real, F.one_hot(label[made:], 2).float()))
+            parts.append((real, certain(label[made:])))
         if made:
-            parts.append(self.draw(label[:made], generator))
+            parts.append(self.pictures_of(label[:made], generator))
         images, wanted = zip(*parts, strict=True)
         return torch.cat(images), torch.cat(wanted)
 
-    def judges(self, device: torch.device) -> list[nn.Module]:
-        """The judges, trained when they are first needed; untrained without real patches."""
+    def judges(self) -> list[nn.Module]:
+        """The judges, trained when they are first needed.
+
+        Raises CourseError when there are no real patches yet.
+        """
+        if not self.cases:
+            raise CourseError("The judge has no patches to learn from yet: call `fit` first.")
         if self._judges is None:
-            steps = 0 if self.real is None else -(-EPOCHS * self.cases // BATCH)
-            self._judges = train_judges(self.batch, steps, device)
+            steps = -(-EPOCHS * self.cases // BATCH)
+            _, channels, _, side = self.real.shape
+            self._judges = train_judges(self.batch, steps, self.real.device, side, channels)
         return self._judges
 
-    def answer(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def predict(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """`probabilities` (N, 2), the mean of the judges, and `generated`, one made picture for
-        each case: HU (N, 1, H, W), of class `wanted` and drawn with the seed `draw`."""
+        each case: HU (N, C, H, W), of class `wanted` and drawn with the seed `draw`."""
         image = batch["image"]
-        judges = self.judges(image.device)
-        probabilities = torch.stack([net(lung_range(image)).softmax(1) for net in judges]).mean(0)
-        made = torch.full_like(image, torch.nan)
-        if self.real is not None:
-            for row, (seed, label) in enumerate(zip(batch["draw"], batch["wanted"], strict=True)):
-                generator = torch.Generator().manual_seed(int(seed))
-                made[row] = self.draw(label[None], generator)[0][0]
-        return {"probabilities": probabilities, "generated": made}
+        networks = self.judges()
+        guesses = [network(lung_range(image)).softmax(1) for network in networks]
+        made = torch.empty_like(image)
+        for row, (seed, label) in enumerate(zip(batch["draw"], batch["wanted"], strict=True)):
+            generator = torch.Generator().manual_seed(int(seed))
+            made[row] = self.pictures_of(label[None], generator)[0][0]
+        return {"probabilities": torch.stack(guesses).mean(0), "generated": made}
+
+
+def certain(label: Tensor) -> Tensor:
+    """Classes (n,) as probabilities (n, 2) without doubt."""
+    return F.one_hot(label, CLASSES).float()

@@ -1,6 +1,8 @@
-"""Nodules sorted by what radiologists thought of them, and patches of the same lung without any.
+"""Patches of lung with a nodule, sorted by what radiologists thought of it, and without any.
 
-Made once, kept in the cache: putting a nodule into a lung takes a twentieth of a second.
+A patch is 34 mm wide, on 32 x 32 pixels. Shapes, ratings and the lung around are measured; the
+nodule's own CT numbers are simulated from the radiologists' ratings. Made once, kept in the cache:
+putting a nodule into a lung takes a twentieth of a second.
 """
 
 from collections.abc import Sequence
@@ -12,10 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.cases import Cases, Facts
 from course_lib.data import derived
 from course_lib.data.lesions.patches import Lungs, lungs, nodule_patches
 from course_lib.data.lesions.shapes import nodules
 from course_lib.data.sets.lidc import Nodule
+from course_lib.tasks.base import Plan
 
 BENIGN, MALIGNANT = 2.5, 3.5
 """Mean ratings below and above count; what lies between is indeterminate and left out."""
@@ -25,6 +29,33 @@ PIXEL_MM = 0.703125 * FIELD / SIZE
 BACKGROUND = "LIDC-IDRI-0001"
 """The patient whose lungs lie around all nodules."""
 GAP = 3  # slices between the lungs of training and of validation
+WINDOW = (-1000.0, 400.0)
+"""HU that are shown black and white."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Nodules of each class in training's pool, labelled ones among them, nodules of each class in
+    validation and in test, and healthy patches."""
+
+    pool: int
+    labelled: int
+    validation: int
+    test: int
+    healthy: int
+
+
+SIZES = {
+    "smoke": Size(6, 4, 4, 6, 32),
+    "class": Size(70, 50, 40, 90, 1000),
+    "full": Size(70, 60, 40, 90, 8000),
+}
+PLANS = {
+    "smoke": Plan(steps=4, batch=8, evaluations=1),
+    "class": Plan(steps=800, batch=32, evaluations=2),
+    "full": Plan(steps=30_000, batch=64, evaluations=10),
+}
+"""The same for both questions."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +79,25 @@ class Part:
     def patients(self) -> list[str]:
         """Whose nodule each row shows."""
         return [name.split("/")[0] for name in self.nodule]
+
+
+def as_cases(tensors: dict[str, Tensor], names: Sequence[str], group: str, facts: Facts) -> Cases:
+    """Patches as Cases; what stands before the slash in a case's name is its subject."""
+    count = len(names)
+    provenance = {
+        "image": "measured lung, nodule simulated from a measured shape and ratings",
+        "label": "measured: radiologists' mean opinion, or whether a nodule was put there",
+        "mask": "measured shape, resampled",
+    }
+    return Cases(
+        tensors=tensors,
+        case=list(names),
+        subject=[name.split("/")[0] for name in names],
+        group=[group] * count,
+        spacing_mm=torch.full((count, 2), PIXEL_MM),
+        provenance={name: text for name, text in provenance.items() if name in tensors},
+        facts=facts,
+    )
 
 
 def sorted_nodules() -> tuple[list[Nodule], list[Nodule]]:
@@ -83,10 +133,12 @@ def regions(room: Lungs) -> dict[str, Lungs]:
 
 @lru_cache(maxsize=8)
 def part(name: str, per_class: int, healthy: int) -> Part:
-    """One part of the split by patient: `train`, `validation` or `test`.
+    """One part of the split by patient.
 
     Arguments:
-        per_class: nodules of each class, at most 70, 40 and 90. healthy: patches without nodule.
+        name: `train`, `validation` or `test`.
+        per_class: nodules of each class, at most 70, 40 and 90.
+        healthy: patches without nodule.
     """
     arrays = derived.kept(
         f"two_classes/{name}-{per_class}-{healthy}",
