@@ -136,7 +136,7 @@ MAPS: dict[str, Map] = {
 
 def saliency(kind: str) -> Map:
     """One of `MAPS`. Raises CourseError for a name that does not exist."""
-    if kind not in MAPS:
+    if not isinstance(kind, str) or kind not in MAPS:
         raise CourseError(f"There is no map {kind!r}; there are: {', '.join(MAPS)}.")
     return MAPS[kind]
 
