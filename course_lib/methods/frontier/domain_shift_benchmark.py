@@ -55,9 +55,7 @@ class DomainShiftBenchmark(Method):
         terms = {"label": F.cross_entropy(scores, batch["label"])}
         if self.outline:
             mask = batch["mask"].float()
-            terms["outline"] = F.binary_cross_entropy_with_logits(
-                pixels, mask, weight=1 + 9 * mask
-            )
+            terms["outline"] = F.binary_cross_entropy_with_logits(pixels, mask, weight=1 + 9 * mask)
         return terms
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:

@@ -56,10 +56,7 @@ def shared_out(cases: Cases, known: str, seed: int) -> Cases:
         for k in range(len(known))
     ]
     return join(
-        [
-            scan(own, SITES[s], f"scanner-{s}", 0, seed)
-            for own, s in zip(shares, known, strict=True)
-        ]
+        [scan(own, SITES[s], f"scanner-{s}", 0, seed) for own, s in zip(shares, known, strict=True)]
     )
 
 
