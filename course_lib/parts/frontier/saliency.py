@@ -150,8 +150,8 @@ def randomised(network: ResNet, seed: int = 0, parts: int | None = None) -> ResN
         torch.manual_seed(seed)
         for part in order[:parts]:
             for layer in part.modules():
-                if hasattr(layer, "reset_parameters"):
-                    layer.reset_parameters()
+                if callable(reset := getattr(layer, "reset_parameters", None)):
+                    reset()
     return copy
 
 
