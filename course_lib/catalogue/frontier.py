@@ -65,6 +65,11 @@ METHODS = (
         cite="after Zhang et al. 2020, IEEE TMI",
         doi="10.1109/TMI.2020.2973595",
         questions=("scanner_shift",),
+        variants={
+            "histogram matching": {"remedy": "histogram"},
+            "AdaBN": {"remedy": "adabn"},
+            "all three remedies": {"remedy": "all"},
+        },
     ),
     Entry(
         id="saliency_explanations",
@@ -74,6 +79,12 @@ METHODS = (
         cite="Selvaraju et al. 2017, ICCV",
         doi="10.1109/ICCV.2017.74",
         questions=("explanations", "shortcuts"),
+        variants={
+            "gradient": {"kind": "gradient"},
+            "integrated gradients": {"kind": "integrated_gradients"},
+            "CAM": {"kind": "cam"},
+            "occlusion": {"kind": "occlusion"},
+        },
     ),
     Entry(
         id="mask_u_net",
@@ -93,6 +104,7 @@ METHODS = (
         cite="Ilse et al. 2018, ICML",
         doi="10.48550/arXiv.1802.04712",
         questions=("weak_labels",),
+        variants={"max pooling": {"pooling": "max"}},
     ),
     Entry(
         id="weak_supervision_cam_mil",
@@ -102,5 +114,9 @@ METHODS = (
         cite="Zhou et al. 2016, CVPR",
         doi="10.1109/CVPR.2016.319",
         questions=("weak_labels",),
+        variants={
+            "half of each batch outlined": {"outlined": 0.5},
+            "no outlines": {"use_masks": False},
+        },
     ),
 )

@@ -46,13 +46,13 @@ from course_lib.lesson.widgets.rescan import rescan_explorer
 from course_lib.metrics.saliency import rank_correlation
 from course_lib.parts.frontier import saliency
 from course_lib.parts.frontier.reader import seen
-from course_lib.tasks.frontier import scenes
+from course_lib.tasks.frontier import scanner_shift, shortcuts
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-shift = catalogue.task(task).on("scanner_shift/one_scanner")
-splits = shift.splits("scanner_shift/one_scanner", profile, seed)
-by_scanner = scenes.by_scanner(splits.test)
+shift = catalogue.question(task, "scanner_shift/one_scanner")
+splits = shift.make("scanner_shift/one_scanner", profile, seed)
+by_scanner = scanner_shift.by_scanner(splits.test)
 
 # %% tags=["lesson"]
 show.images(
@@ -86,8 +86,7 @@ for part in ("train", "validation", "test"):
 # each pixel (segmentation), and its most certain pixel (detection). It learns on scanner A.
 
 # %% tags=["lesson"]
-with device.seeded(seed):
-    reader = catalogue.build("domain_shift_benchmark")
+reader = catalogue.build("domain_shift_benchmark")
 history = fit(reader, shift, splits, profile=profile, seed=seed, progress=False)
 print(f"{history.steps} steps in {history.seconds:.0f} s")
 
@@ -115,7 +114,7 @@ rescan_explorer(reader, by_scanner["A"].batch(slice(0, 40)))
 # %% tags=["lesson"]
 home = evaluate(reader, shift, by_scanner["A"])
 fall = {knob: {0: 100 * home["auc"]} for knob in ("noise", "blur", "sharpen", "gain", "offset")}
-for (knob, severity), cases in scenes.severities(splits.test).items():
+for (knob, severity), cases in scanner_shift.severities(splits.test).items():
     fall[knob][severity] = 100 * evaluate(reader, shift, cases)["auc"]
 show.lines(
     fall,
@@ -256,8 +255,8 @@ def of_reader(method, metric, scanners):
 
 def adapted(remedy):
     """The plain reader with a remedy that needs no training."""
-    other = catalogue.build("domain_generalisation", remedy=remedy)
-    other.prepare(splits.train)
+    other = catalogue.build("domain_generalisation", remedy=remedy).fresh(splits.facts)
+    other.begin("train", splits.train)
     other.network = reader.network
     return other
 
@@ -336,14 +335,13 @@ class_activation = exercise("frontiers.class_activation").check(class_activation
 # A classifier that was told yes or no, and never where:
 
 # %% tags=["lesson"]
-explained = catalogue.task(task).on("explanations/nodules")
-parts = explained.splits("explanations/nodules", profile, seed)
-with device.seeded(seed):
-    explainer = catalogue.build("saliency_explanations")
+explained = catalogue.question(task, "explanations/nodules")
+parts = explained.make("explanations/nodules", profile, seed)
+explainer = catalogue.build("saliency_explanations")
 fit(explainer, explained, parts, profile=profile, seed=seed, progress=False)
 network = explainer.network.eval()
 few = parts.test.batch(slice(0, 24))  # images with a nodule stand first
-image = seen(few)
+image = seen(few["image"], parts.facts.window)
 certain = network(image).softmax(1)[:, 1].detach()
 best = int(certain.argmax())
 
@@ -431,12 +429,11 @@ show.lines(
 # technician might leave one; only 5 of 100 without. What does the network learn?
 
 # %% tags=["lesson"]
-hinted = catalogue.task(task).on("explanations/shortcut")
-spoilt = hinted.splits("explanations/shortcut", profile, seed)
-with device.seeded(seed):
-    cheat = catalogue.build("saliency_explanations")
+hinted = catalogue.question(task, "explanations/shortcut")
+spoilt = hinted.make("explanations/shortcut", profile, seed)
+cheat = catalogue.build("saliency_explanations")
 fit(cheat, hinted, spoilt, profile=profile, seed=seed, progress=False)
-for group in (scenes.HINT, scenes.NO_HINT):
+for group in (shortcuts.HINT, shortcuts.NO_HINT):
     rows = [k for k, own in enumerate(spoilt.test.group) if own == group]
     chosen = spoilt.test.subset(rows[::2])
     scores = evaluate(cheat, hinted, chosen)
@@ -445,12 +442,13 @@ for group in (scenes.HINT, scenes.NO_HINT):
 # %% tags=["lesson"]
 marked = [k for k in range(len(spoilt.test)) if spoilt.test["marker"][k].any()][:4]
 batch = spoilt.test.batch(torch.tensor(marked))
-heat = saliency.occlusion(cheat.network.eval(), seen(batch))
+marked_images = seen(batch["image"], spoilt.facts.window)
+heat = saliency.occlusion(cheat.network.eval(), marked_images)
 show.images(
     {
-        "image 1": (seen(batch)[0] + 1) / 2,
+        "image 1": (marked_images[0] + 1) / 2,
         "its map": heat[0] / heat[0].max().clamp_min(1e-12),
-        "image 2": (seen(batch)[1] + 1) / 2,
+        "image 2": (marked_images[1] + 1) / 2,
         "map of 2": heat[1] / heat[1].max().clamp_min(1e-12),
     },
     alt="Two images with a bright marker near a corner, and maps that show where a cover matters.",

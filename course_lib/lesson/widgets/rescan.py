@@ -1,28 +1,29 @@
 """Scanner knobs before a network that stays as it is: its answer, and where it looks."""
 
 import torch
-from torch import nn
 
 from course_lib.cases import Batch
 from course_lib.lesson.live import Explorer
 from course_lib.lesson.picture import BLUE, ORANGE, Picture, canvas
+from course_lib.methods.base import Method
 from course_lib.physics.ct_site import Knobs, rescan
 
 
-def rescan_explorer(method: nn.Module, batch: Batch) -> Explorer:
+def rescan_explorer(method: Method, batch: Batch) -> Explorer:
     """Sliders for noise, blur, sharpening and brightness over some cases, and a fixed method's
     answers to them: where it sees a nodule in the first case, and its probability in all.
 
     Arguments:
-        method: gives `probability` (N, 2) and `map` (N, 1, H, W).
+        method: trained; gives `probability` (N, 2) and `map` (N, 1, H, W).
         batch: `image` (N, 1, H, W) HU, `mask`, `label`, …; the first case has a nodule.
     """
     import ipywidgets
 
     method.eval()
+    black, white = method.facts.window
     outline, label = batch["mask"][0, 0], batch["label"]
     figure, (left, middle, right) = canvas(3, width=10.5, height=3.4)
-    shown = left.imshow(batch["image"][0, 0], cmap="gray", vmin=-1000, vmax=400)
+    shown = left.imshow(batch["image"][0, 0], cmap="gray", vmin=black, vmax=white)
     figure.colorbar(shown, ax=left, label="HU", location="bottom", shrink=0.8)
     heat = middle.imshow(torch.zeros_like(batch["image"][0, 0]), cmap="cividis", vmin=0, vmax=1)
     figure.colorbar(heat, ax=middle, label="probability of a pixel", location="bottom", shrink=0.8)

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.frontier.reader import seen
@@ -46,6 +46,9 @@ class AttentionMIL(Method):
             raise CourseError(f"Pooling is 'attention' or 'max', not {pooling!r}.")
         self.pooling = pooling
 
+    def build(self, facts: Facts) -> None:
+        """The encoder, the gated attention, and the bag's classifier."""
+
         def block(before: int, after: int) -> list[nn.Module]:
             conv = nn.Conv2d(before, after, 3, padding=1, bias=False)
             return [conv, nn.BatchNorm2d(after), nn.ReLU()]
@@ -56,7 +59,7 @@ class AttentionMIL(Method):
         self.content, self.gate = nn.Linear(FEATURES, 24), nn.Linear(FEATURES, 24)
         self.weigh = nn.Linear(24, 1)
         self.head = nn.Linear(FEATURES, 2)
-        if pooling == "max":
+        if self.pooling == "max":
             for layer in (self.content, self.gate, self.weigh):
                 layer.requires_grad_(False)
 
@@ -85,15 +88,12 @@ class AttentionMIL(Method):
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Cross-entropy of the bag's label."""
-        yield "network", F.cross_entropy(self(seen(batch))[0], batch["label"])
-
-    def players(self) -> dict[str, list[nn.Parameter]]:
-        """What the pooling uses."""
-        return {"network": [p for p in self.parameters() if p.requires_grad]}
+        scores, _ = self(seen(batch["image"], self.facts.window))
+        yield "network", F.cross_entropy(scores, batch["label"])
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """The bag's probability, and the patches' weights over their maximum as a map."""
-        image = seen(batch)
+        image = seen(batch["image"], self.facts.window)
         scores, weights = self(image)
         height, width = image.shape[2:]
         across = (width - PATCH) // EVERY + 1

@@ -8,12 +8,13 @@ and without a nodule, w is a quarter of their distance; σ is chosen on validati
 used. Images (N, 1, H, W) HU, maps (N, 1, H, W): b over its highest value.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.methods.base import Classical
 from course_lib.parts.frontier.reader import two
 from course_lib.physics.ct_site import blurred
@@ -27,7 +28,8 @@ class BlobFilter(Classical):
     size: float = 3.0
     grid: ClassVar[tuple[dict[str, Any], ...]] = tuple({"size": s} for s in (1.5, 2.5, 4.0, 6.0))
 
-    def __init__(self) -> None:
+    def build(self, facts: Facts) -> None:
+        """Forgets the training images and the threshold."""
         self.known: tuple[Tensor, Tensor] | None = None
         self.border, self.width = 300.0, 100.0
 
@@ -36,7 +38,7 @@ class BlobFilter(Classical):
         self.known = train["image"], train["label"] == 1
         self.set({})
 
-    def set(self, settings: dict[str, Any]) -> None:
+    def set(self, settings: Mapping[str, Any]) -> None:
         """Takes on a size and finds the threshold for it."""
         super().set(settings)
         if self.known is not None:
@@ -48,7 +50,7 @@ class BlobFilter(Classical):
 
     def answer(self, image: Tensor) -> Tensor:
         """b of (N, 1, H, W) HU, never negative, 0 at the border; a difference of two Gaussians."""
-        image = image.float().clamp(-1000, 400)
+        image = image.float().clamp(*self.facts.window)
         wider = 1.1 * self.size
         found = (blurred(image, self.size) - blurred(image, wider)) / 0.1
         inside = torch.zeros_like(found)

@@ -10,8 +10,9 @@ The network and its training are those of `domain_shift_benchmark`; added is one
                    the scanner (AdaBN, Li et al. 2017)
 
 The last two look at images from the new scanner, never at their labels: each scanner's
-`unlabelled` images of training patients. What a remedy costs at home is in the report too: its
-second board. Images (N, 1, H, W) HU. Shrunk: BigAug without its changes of shape, which a scanner
+`unlabelled` images of training patients. AdaBN leaves scanner 0 alone, for that is where the
+network learnt. What a remedy costs at home is in the report too: its second board. Images
+(N, 1, H, W) HU. Shrunk: BigAug without its changes of shape, which a scanner
 does not make.
 
 Zhang et al. 2020, IEEE TMI 39(7):2531-2540, doi 10.1109/TMI.2020.2973595; Li et al. 2017,
@@ -23,7 +24,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.frontier.domain_shift_benchmark import DomainShiftBenchmark
 from course_lib.parts.frontier.reader import Reader, seen
@@ -38,19 +39,24 @@ class DomainGeneralisation(DomainShiftBenchmark):
 
     Arguments:
         remedy: one of `REMEDIES`, or `all`.
+        outline: the weight of the pixels; that of the label is 1.
     Raises CourseError for another remedy.
     """
 
-    def __init__(self, remedy: str = "augmentation") -> None:
-        super().__init__()
+    def __init__(self, remedy: str = "augmentation", outline: float = 1.0) -> None:
+        super().__init__(outline)
         if remedy not in (*REMEDIES, "all"):
             raise CourseError(f"No remedy {remedy!r}; there are: {', '.join(REMEDIES)}, all.")
         self.used = REMEDIES if remedy == "all" else (remedy,)
+
+    def build(self, facts: Facts) -> None:
+        """The network; what was seen of scanners is forgotten."""
+        super().build(facts)
         self.quantiles: tuple[Tensor, Tensor] | None = None
         self.unlabelled: Tensor | None = None
         self.adapted: dict[int, Reader] = {}
 
-    def prepare(self, train: Cases) -> None:
+    def begin(self, stage: str, train: Cases) -> None:
         """Keeps images of every scanner, (scanners, n, 1, H, W) HU, and their quantiles."""
         self.unlabelled = train["unlabelled"][:IMAGES].transpose(0, 1)
         levels = torch.linspace(0, 1, 65, device=train.device)
@@ -61,14 +67,12 @@ class DomainGeneralisation(DomainShiftBenchmark):
     def image(self, batch: Batch) -> Tensor:
         """What the network sees; with `histogram`, after mapping each scanner's values."""
         if "histogram" not in self.used or self.quantiles is None:
-            return seen(batch)
-        theirs, home = self.quantiles
-        image = batch["image"]
-        # Training images come from several scanners as they are; home is what they are together.
-        curves = theirs[batch["scanner"]] if not self.training else None
-        if curves is not None:
-            image = torch.stack([matched(*pair, home) for pair in zip(image, curves, strict=True)])
-        return seen({**batch, "image": image})
+            return super().image(batch)
+        (theirs, home), image = self.quantiles, batch["image"]
+        if not self.training:  # training images stay as they are: together they are home
+            pairs = zip(image, theirs[batch["scanner"]], strict=True)
+            image = torch.stack([matched(*pair, home) for pair in pairs])
+        return seen(image, self.facts.window)
 
     def changed(self, image: Tensor) -> Tensor:
         """With `augmentation`: every image with a random look of its own."""
@@ -85,35 +89,39 @@ class DomainGeneralisation(DomainShiftBenchmark):
         image = (image + 1) * (0.6 + 0.8 * gain) - 1 + 0.5 * (shift - 0.5)
         return image.clamp(-1, 1)
 
+    def after_step(self, player: str) -> None:
+        """Forgets statistics that were measured with other weights."""
+        self.adapted.clear()
+
     def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """As the plain reader; with `adabn`, every scanner by its own statistics."""
-        if "adabn" not in self.used or self.unlabelled is None or int(batch["scanner"].max()) == 0:
-            self.adapted.clear()  # in training, when only the training scanners are met
+        """As the plain reader; with `adabn`, every new scanner by its own statistics."""
+        if "adabn" not in self.used or self.unlabelled is None:
             return super().predict(batch)
         image = self.image(batch)
         scores, pixels = image.new_zeros(len(image), 2), torch.zeros_like(image)
         for number in batch["scanner"].unique().tolist():
             own = batch["scanner"] == number
-            if number not in self.adapted:
-                self.adapted[number] = self.measured_anew(number)
-            scores[own], pixels[own] = self.adapted[number](image[own])
+            scores[own], pixels[own] = self.reader(number, self.unlabelled[number])(image[own])
         return {"probability": scores.softmax(1), "map": pixels.sigmoid()}
 
-    def measured_anew(self, number: int) -> Reader:
-        """A copy whose normalisation statistics are those of the scanner's unlabelled images."""
+    def reader(self, number: int, images: Tensor) -> Reader:
+        """The network for a scanner, whose images are (n, 1, H, W)."""
+        if number == 0:
+            return self.network
+        if number not in self.adapted:
+            self.adapted[number] = self.measured_anew(number, images)
+        return self.adapted[number]
+
+    def measured_anew(self, number: int, images: Tensor) -> Reader:
+        """A copy whose normalisation statistics are those of a scanner's images (n, 1, H, W)."""
         copy = deepcopy(self.network).train()
         for layer in copy.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.reset_running_stats()
                 layer.momentum = None  # the mean over all
-        images = self.unlabelled[number]
-        facts = {
-            "image": images,
-            "window": torch.tensor([[-1000.0, 400.0]], device=images.device).expand(len(images), 2),
-            "scanner": torch.full((len(images),), number, device=images.device),
-        }
+        scanner = torch.full((len(images),), number, device=images.device)
         with torch.no_grad():
-            copy(self.image(facts))
+            copy(self.image({"image": images, "scanner": scanner}))
         return copy.eval()
 
 

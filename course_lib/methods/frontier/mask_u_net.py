@@ -9,13 +9,13 @@ Ronneberger, Fischer & Brox 2015, MICCAI, doi 10.1007/978-3-319-24574-4_28. Shru
 four levels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
-from course_lib.methods.base import Method
+from course_lib.methods.base import Method, Sample
 from course_lib.parts.frontier.outline import highest, outline_loss, outline_net
 from course_lib.parts.frontier.reader import seen, two
 
@@ -25,26 +25,26 @@ class MaskUNet(Method):
 
     learning_rate = 3e-3
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.network = outline_net()
-        self.outlined: list[int] | None = None
-
-    def prepare(self, train: Cases) -> None:
-        """Notes which cases are outlined. Raises CourseError if none is."""
-        self.outlined = train["has_mask"].nonzero().flatten().tolist()
-        if not self.outlined:
+    def build(self, facts: Facts) -> None:
+        """The U-Net. Raises CourseError if no case has an outline."""
+        if not facts.outlined:
             raise CourseError("No training case has an outline: choose a data set with some.")
+        self.network = outline_net()
 
-    def pool(self, done: float) -> Sequence[int] | None:
+    def begin(self, stage: str, train: Cases) -> None:
+        """Keeps the outlined cases."""
+        self.known = train.subset(train["has_mask"].nonzero().flatten().tolist())
+
+    def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
         """Only outlined cases are drawn."""
-        return self.outlined
+        return sample(self.known, count)
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Pixels against the outlines."""
-        yield "network", outline_loss(self.network(seen(batch)), batch["mask"].float())
+        scores = self.network(seen(batch["image"], self.facts.window))
+        yield "network", outline_loss(scores, batch["mask"].float())
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Pixel probabilities and the highest of them."""
-        heat = self.network(seen(batch)).sigmoid()
+        heat = self.network(seen(batch["image"], self.facts.window)).sigmoid()
         return {"probability": two(highest(heat)), "map": heat}

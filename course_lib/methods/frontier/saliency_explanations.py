@@ -1,8 +1,9 @@
 """Visual explanations: a map of what a classifier looked at, and its sanity checks.
 
 A network that was trained on yes and no only is asked where it saw the nodule. Six answers, see
-`parts.saliency`: `gradient`, `smooth_grad`, `integrated_gradients`, `cam`, `grad_cam`, `occlusion`.
-None can be right or wrong by itself; each is doubted in three ways (Adebayo et al. 2018, NeurIPS):
+`parts.frontier.saliency`: `gradient`, `smooth_grad`, `integrated_gradients`, `cam`, `grad_cam`,
+`occlusion`. None can be right or wrong by itself; each is doubted in three ways (Adebayo et al.
+2018, NeurIPS):
 
     does it lie on the nodule?              pointing, mass
     does it change when the weights do?     sanity: against a copy with random weights
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.frontier import saliency
 from course_lib.parts.frontier.reader import seen, small_resnet
@@ -30,7 +31,7 @@ class SaliencyExplanations(Method):
     """A classifier and one kind of map.
 
     Arguments:
-        kind: a key of `parts.saliency.MAPS`.
+        kind: a key of `parts.frontier.saliency.MAPS`.
     Raises CourseError for another kind.
     """
 
@@ -39,16 +40,20 @@ class SaliencyExplanations(Method):
     def __init__(self, kind: str = "grad_cam") -> None:
         super().__init__()
         self.map = saliency.saliency(kind)
+
+    def build(self, facts: Facts) -> None:
+        """The classifier."""
         self.network = small_resnet()
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Cross-entropy of yes and no; no outline is used."""
-        yield "network", F.cross_entropy(self.network(seen(batch)), batch["label"])
+        scores = self.network(seen(batch["image"], self.facts.window))
+        yield "network", F.cross_entropy(scores, batch["label"])
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Probabilities, the map, the map of a network of random weights, and the probabilities
         while the map's highest pixels go first, or come back first."""
-        image = seen(batch)
+        image = seen(batch["image"], self.facts.window)
         heat = self.map(self.network, image)
         return {
             "probability": self.network(image).softmax(1).detach(),

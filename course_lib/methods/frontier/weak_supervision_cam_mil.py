@@ -11,21 +11,24 @@ from those of all images, and from the true outlines of the few that have one.
                   images without a nodule: M = 0;  outlined images: M = the outline
     3  refine:    the same U-Net and loss on the outlined images alone; on all, if none is
 
-The stages have half, a quarter and a quarter of the steps. Images (N, 1, H, W) HU, maps alike.
+The stages have half, a quarter and a quarter of the steps. The second draws cases as they come, few
+of them outlined; with `outlined` = s a share s of each of its batches is, and the rest is not, as
+semi-supervised methods draw. Images (N, 1, H, W) HU, maps alike.
 
 Zhou, Khosla, Lapedriza, Oliva & Torralba 2016, Learning deep features for discriminative
 localization, CVPR, doi 10.1109/CVPR.2016.319. Shrunk: the small ResNet and a U-Net of four levels;
 the paper stops at boxes around CAM > 20% of its maximum.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
-from course_lib.methods.base import Method, Stage
+from course_lib.cases import Batch, Cases, Facts
+from course_lib.errors import CourseError
+from course_lib.methods.base import Method, Sample, Stage
 from course_lib.parts.frontier.outline import outline_loss, outline_net
 from course_lib.parts.frontier.reader import seen, small_resnet
 from course_lib.parts.frontier.saliency import cam
@@ -37,49 +40,72 @@ class WeakSupervisionCAMMIL(Method):
     Arguments:
         level: where the map is cut, as a share of its maximum.
         use_masks: whether the outlines that there are teach too.
+        outlined: the share of each batch of the second stage that has an outline, if any has;
+            0: cases as they come.
+    Raises CourseError for a share that is none.
     """
 
     learning_rate = 3e-3
-    stages = (Stage("classify", 2), Stage("segment", 1), Stage("refine", 1))
-    stage = "classify"
+    schedule = "stage"  # two networks: the outliner starts when the classifier is done
+    stages = (
+        Stage("classify", 2, ("classifier",)),
+        Stage("segment", 1, ("outliner",)),
+        Stage("refine", 1, ("outliner",)),
+    )
 
-    def __init__(self, level: float = 0.5, use_masks: bool = True) -> None:
+    def __init__(self, level: float = 0.5, use_masks: bool = True, outlined: float = 0.0) -> None:
         super().__init__()
-        self.level, self.use_masks = level, use_masks
+        for name, share in (("level", level), ("outlined", outlined)):
+            if not (isinstance(share, int | float) and 0 <= share <= 1):
+                raise CourseError(f"{name!r} is a share between 0 and 1, not {share!r}.")
+        self.level, self.use_masks, self.outlined = level, use_masks, outlined
+
+    def build(self, facts: Facts) -> None:
+        """The classifier and the U-Net."""
         self.classifier, self.outliner = small_resnet(), outline_net()
-        self.outlined: list[int] | None = None
-
-    def prepare(self, train: Cases) -> None:
-        """Notes which cases are outlined, if any."""
-        self.outlined = train["has_mask"].nonzero().flatten().tolist() or None
-
-    def pool(self, done: float) -> Sequence[int] | None:
-        """The last stage draws outlined cases only, if there are any and they may be used."""
-        return self.outlined if self.stage == "refine" and self.use_masks else None
 
     def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
         """First the classifier, then the outliner."""
-        first = self.stage == "classify"
-        return {self.stage: (self.classifier if first else self.outliner).parameters()}
+        return {
+            "classifier": self.classifier.parameters(),
+            "outliner": self.outliner.parameters(),
+        }
+
+    def begin(self, stage: str, train: Cases) -> None:
+        """Parts the training cases: those with an outline, those without."""
+        known = train["has_mask"]
+        self.known, self.others = (
+            train.subset(which.nonzero().flatten().tolist()) for which in (known, ~known)
+        )
+
+    def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
+        """Cases as they come in the first stage, a share of them outlined in the second, and only
+        outlined ones in the last, if there are any and they may be used."""
+        share = {"classify": 0.0, "segment": self.outlined, "refine": 1.0}[self.stage]
+        if not (share and self.use_masks and len(self.known)):
+            return sample(train, count)
+        known = max(1, round(share * count))
+        if known == count or not len(self.others):
+            return sample(self.known, count)
+        pair = sample(self.known, known), sample(self.others, count - known)
+        return {name: torch.cat([part[name] for part in pair]) for name in pair[0]}
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The stage's loss."""
-        image = seen(batch)
+        image = seen(batch["image"], self.facts.window)
         if self.stage == "classify":
-            yield "classify", F.cross_entropy(self.classifier(image), batch["label"])
+            yield "classifier", F.cross_entropy(self.classifier(image), batch["label"])
             return
         target = self.pseudo_outline(image, batch["label"])
         if self.use_masks:
             known = batch["has_mask"].view(-1, 1, 1, 1)
             target = torch.where(known, batch["mask"].float(), target)
-        yield self.stage, outline_loss(self.outliner(image), target)
+        yield "outliner", outline_loss(self.outliner(image), target)
 
     @torch.no_grad()
     def pseudo_outline(self, image: Tensor, label: Tensor) -> Tensor:
         """M of images (N, 1, H, W), 0 or 1; empty where the label says that there is nothing."""
-        self.classifier.eval()
         heat = cam(self.classifier, image)
-        self.classifier.train(self.training)
         near = heat > self.level * heat.amax((2, 3), keepdim=True)
         # A nodule is brighter than the lung around it: a map is coarse, the image is not.
         middle = (image * near).sum((2, 3), keepdim=True) / near.sum((2, 3), keepdim=True).clamp(1)
@@ -88,7 +114,7 @@ class WeakSupervisionCAMMIL(Method):
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """The classifier's probability; the map: CAM over its maximum in the first stage, the
         outliner's pixel probabilities later."""
-        image = seen(batch)
+        image = seen(batch["image"], self.facts.window)
         if self.stage == "classify":
             heat = cam(self.classifier, image)
             heat = heat / heat.amax((2, 3), keepdim=True).clamp_min(1e-6)

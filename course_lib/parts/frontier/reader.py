@@ -1,7 +1,5 @@
 """A network that reads an image twice: is there something, and which pixels is it?"""
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,9 +16,9 @@ def small_resnet(classes: int = 2) -> ResNet:
     return ResNet(classes, widths=WIDTHS, strides=STRIDES)
 
 
-def seen(batch: Mapping[str, Tensor]) -> Tensor:
-    """The images as networks see them: −1 black, 1 white, (N, 1, H, W)."""
-    return 2 * unit_range(batch) - 1
+def seen(image: Tensor, window: tuple[float, float]) -> Tensor:
+    """Images (N, 1, H, W) as networks see them: −1 the window's black, 1 its white."""
+    return 2 * unit_range(image, window) - 1
 
 
 def two(positive: Tensor) -> Tensor:

@@ -136,7 +136,7 @@ MAPS: dict[str, Map] = {
 
 def saliency(kind: str) -> Map:
     """One of `MAPS`. Raises CourseError for a name that does not exist."""
-    if kind not in MAPS:
+    if not isinstance(kind, str) or kind not in MAPS:
         raise CourseError(f"There is no map {kind!r}; there are: {', '.join(MAPS)}.")
     return MAPS[kind]
 
@@ -150,8 +150,8 @@ def randomised(network: ResNet, seed: int = 0, parts: int | None = None) -> ResN
         torch.manual_seed(seed)
         for part in order[:parts]:
             for layer in part.modules():
-                if hasattr(layer, "reset_parameters"):
-                    layer.reset_parameters()
+                if callable(reset := getattr(layer, "reset_parameters", None)):
+                    reset()
     return copy
 
 

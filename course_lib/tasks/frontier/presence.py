@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from course_lib.cases import Cases
+from course_lib.cases import Cases, Facts
 from course_lib.data.lesions.stored import rated_nodules
 
 SIDE, MARGIN = 64, 20  # pixels of a case, and how far the nodule may lie off its middle
@@ -25,7 +25,6 @@ def pairs(part: str, count: int) -> Cases:
         mask     (2 count, 1, 64, 64) bool; empty without a nodule
         wide, wide_mask   the same with 20 more pixels on each side, the nodule in the middle
         label    (2 count,) 1 with a nodule, else 0
-        window   (2 count, 2) HU, black and white
     """
     made = rated_nodules(part, count, SIDE + 2 * MARGIN)
     count = len(made)
@@ -41,7 +40,6 @@ def pairs(part: str, count: int) -> Cases:
             "wide": wide,
             "wide_mask": wide_mask,
             "label": torch.tensor([1, 0]).repeat(count),
-            "window": torch.tensor(WINDOW).expand(2 * count, 2).contiguous(),
         },
         case=[f"{name}/{word}" for name in made.case for word in ("nodule", "empty")],
         subject=[name for name in made.subject for _ in range(2)],
@@ -52,6 +50,7 @@ def pairs(part: str, count: int) -> Cases:
             "mask": "measured shape, resampled",
             "label": "known, because the nodule was put in",
         },
+        facts=Facts(dims=2, channels=1, window=WINDOW),
     )
 
 

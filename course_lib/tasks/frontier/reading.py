@@ -1,41 +1,31 @@
-"""The frontier: when must a network not be believed (survey section 5)?
+"""What the frontier's questions share: is there a nodule in this 45 mm of real lung, and where?
 
-All data sets ask the same plain question, is there a nodule in this 45 mm of real lung, and then
-one of the survey's three harder ones. A method answers with a `probability` and with a `map`.
+Each question asks this plain one, and then one of the survey's three harder ones (section 5): does
+it still work on other scanners (`scanner_shift`), what does it look at (`explanations`,
+`shortcuts`), can it be learnt from few outlines (`weak_labels`)? A method answers with a
+`probability` (N, 2) of no and yes and with a `map` (N, 1, H, W), never negative.
 
-`explanations/…`   What does the network look at? `nodules`: the map should lie on the nodule.
-                   `shortcut`: in training, 95 of 100 images with a nodule also show a little square
-                   marker, and 5 of 100 without. Tested where the marker tells nothing.
-`scanner_shift/…`  Does it still work on other scanners? `one_scanner`: trained on scanner A alone.
-                   `without_D`: trained on A, B and C. `random_split`: on all, which hides the
-                   shift. The same test patients are seen by every scanner (`physics.ct_site`).
-`weak_labels/…`    Can it outline nodules from image labels? `0_masks`, `5_masks`, `20_masks`: so
-                   many training nodules have an outline, all others only a yes or a no;
-                   `all_masks` is the upper bound.
-
-Each nodule is there twice, with and without (`data.presence`). Lung: one measured CT;
-nodules: measured outlines of other patients, filled with simulated density. Split by the patient
-whose nodule it is; test nodules lie in the right lung, all others in the left of the same scan.
+Each nodule is there twice, with and without (`presence`). Lung: one measured CT; nodules: measured
+outlines of other patients, filled with simulated density. Split by the patient whose nodule it is;
+test nodules lie in the right lung, all others in the left of the same scan.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases, random_index
+from course_lib.cases import Batch, Cases, Facts, random_index
 from course_lib.metrics import classification, saliency
-from course_lib.metrics.segmentation import dice
-from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
-from course_lib.tasks.frontier import presence, scenes
+from course_lib.metrics import segmentation as outlines
+from course_lib.tasks.base import Field, Metric, Panel, Plan
+from course_lib.tasks.frontier import presence
 
-WINDOW = (-1000.0, 400.0)
+Prediction = Mapping[str, Tensor]
+SOURCES = ("chest_ct", "lidc_annotations")
 UNSEEN = "nodules of other patients"
-QUESTIONS = ("scanner_shift", "explanations/nodules", "explanations/shortcut", "weak_labels")
-TRAINED_ON = {"one_scanner": "A", "without_D": "ABC", "random_split": "ABCD"}
-MASKS = {"0_masks": 0, "5_masks": 5, "20_masks": 20, "all_masks": 10**6}
 
 
 @dataclass(frozen=True)
@@ -49,34 +39,89 @@ class Size:
 
 SIZES = {"smoke": Size(12, 6, 8), "class": Size(220, 30, 90), "full": Size(600, 90, 210)}
 
+PLANS = {
+    "smoke": Plan(steps=4, batch=8, evaluations=2),
+    "class": Plan(steps=300, batch=16, evaluations=5),
+    "full": Plan(steps=6000, batch=32, evaluations=20),
+}
 
-@lru_cache(maxsize=2)
-def make(dataset: str, profile: str, seed: int) -> Splits:
-    """Takes nodules from the cache, or puts them into lungs; then scans, marks or hides. The seed
-    decides the scanners' noise, the markers and which outlines are kept; the nodules are fixed."""
-    size, (question, kind) = SIZES[profile], dataset.split("/")
-    number = QUESTIONS.index(dataset if dataset in QUESTIONS else question)
-    train, validation, test = (
-        scenes.plain(part, getattr(size, part), number) for part in ("train", "validation", "test")
+FACTS = {
+    "dims": "2: pieces of slices",
+    "channels": "1",
+    "window": "HU that are shown black and white",
+}
+
+FIELDS = {
+    "image": Field("N 1 H W", "HU", "a piece of lung: the input"),
+    "label": Field("N", "class", "1 with a nodule, 0 without", dtype="int64"),
+    "mask": Field("N 1 H W", "yes or no", "the nodule; empty without one", dtype="bool"),
+    "wide": Field(
+        "N 1 high wide",
+        "HU",
+        "image with its surroundings, of which a batch cuts another piece",
+        where=("train",),
+    ),
+    "wide_mask": Field(
+        "N 1 high wide", "yes or no", "the nodule in them", where=("train",), dtype="bool"
+    ),
+}
+
+METRICS = {
+    "auc": Metric(
+        "",
+        "higher",
+        "How often an image with a nodule gets a higher probability than one without. Chance is "
+        "0.5.",
+    ),
+    "dice": Metric("", "higher", "Overlap of the map above 0.5 with the nodule."),
+    "pointing": Metric(
+        "", "higher", "Pointing game: the share of nodules that the map's highest pixel hits."
+    ),
+    "mass": Metric("", "higher", "Share of the map's sum that lies on the nodule."),
+    "sanity": Metric(
+        "",
+        "lower",
+        "Rank correlation of the map with that of a network of random weights. A map "
+        "that reaches 1 does not depend on what was learnt.",
+    ),
+}
+
+
+def pieces(profile: str) -> tuple[Cases, Cases, Cases]:
+    """Training, validation and test cases, nodules taken from the cache or put into lungs; they
+    are fixed. Only training needs the surroundings."""
+    size = SIZES[profile]
+    train = presence.pairs("train", size.train)
+    return (
+        replace(train, group=["training"] * len(train)),
+        _one_view(presence.pairs("validation", size.validation), "validation"),
+        _one_view(presence.pairs("test", size.test), UNSEEN),
     )
-    validation, test = scenes.one_view(validation, "validation"), scenes.one_view(test, UNSEEN)
-    if question == "scanner_shift":
-        return Splits(*scenes.shifted(train, validation, test, TRAINED_ON[kind], seed))
-    if kind == "shortcut":
-        train = scenes.marked(train, scenes.HINT_RATE, seed, "training")
-        validation = scenes.marked(validation, scenes.HINT_RATE, 0, "validation")
-        test = scenes.join_conditions(
-            scenes.marked(test, 0.5, 0, scenes.NO_HINT),
-            scenes.marked(test, scenes.HINT_RATE, 0, scenes.HINT),
-        )
-    if question == "weak_labels":
-        train = scenes.few_masks(train, MASKS[kind], seed)
-    return Splits(train, validation, scenes.nodules_first(test))
+
+
+def _one_view(cases: Cases, group: str) -> Cases:
+    kept = {name: v for name, v in cases.tensors.items() if not name.startswith("wide")}
+    return replace(cases, tensors=kept, group=[group] * len(cases))
+
+
+def extended(cases: Cases, **tensors: Tensor) -> Cases:
+    """The cases with more tensors, or others of the same name."""
+    return replace(cases, tensors=cases.tensors | tensors)
+
+
+def nodules_first(cases: Cases) -> Cases:
+    """The same cases, those with a nodule before those without."""
+    return cases.subset(torch.argsort(-cases["label"], stable=True).tolist())
+
+
+def generator(word: str, seed: int) -> torch.Generator:
+    """A random stream of its own for each use and seed."""
+    return torch.Generator().manual_seed(zlib.crc32(f"frontier/{word}/{seed}".encode()))
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
-    """Cases drawn at random, each cut anew from the wide image, mirrored and turned by right
-    angles; a marker stays where it is, as markers do."""
+    """Cases drawn at random, each cut anew from its surroundings, mirrored and turned by right
+    angles."""
     batch = train.batch(random_index(train, count, generator))
     room = train["wide"].shape[-1] - train["image"].shape[-1]
     corner = torch.randint(room + 1, (count, 2), generator=generator)
@@ -89,116 +134,55 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
             for one, flip, quarter in zip(fresh, mirror, turn, strict=True)
         )
         batch[name] = torch.stack(list(moved))
-    batch["image"] = batch["image"].masked_fill(batch["marker"], scenes.MARKER_HU)
     return batch
 
 
-def score(prediction: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-    """Every case's share of each score, see `METRICS`; ranks are among cases of one condition."""
-    probability, label, mask = prediction["probability"].cpu(), batch["label"].cpu(), batch["mask"]
-    result = {name: torch.full((len(label),), torch.nan) for name in METRICS}
-    for which in batch["condition"].unique().cpu():
-        own = batch["condition"].cpu() == which
-        result["auc"][own] = classification.auc_per_case(probability[own], label[own])
-        result["ece"][own] = classification.calibration_per_case(
-            probability[own], label[own], bins=10
-        )
-    result["brier"] = classification.brier(probability, label)
-    heat, nodule = prediction["map"], label == 1
-
-    def where_nodule(values: Tensor) -> Tensor:
-        return values.cpu().float().masked_fill(~nodule, torch.nan)
-
-    result["dice"] = where_nodule(dice(heat > 0.5, mask)[:, 0])
-    outlined = 100.0 * (heat > 0.5).flatten(1).any(1).cpu()
-    result["false_outlines"] = outlined.masked_fill(nodule, torch.nan)
-    result["pointing"] = where_nodule(saliency.pointing(heat, mask))
-    result["mass"] = where_nodule(saliency.mass_inside(heat, mask))
-    shown = batch["marker"].flatten(1).any(1).cpu()
-    near = saliency.grown(batch["marker"], 2)
-    result["marker"] = saliency.mass_inside(heat, near).cpu().masked_fill(~shown, torch.nan)
-    if "randomised" in prediction:
-        result["sanity"] = saliency.rank_correlation(heat, prediction["randomised"]).cpu()
-    if "deletion" in prediction:
-        result["deletion"] = where_nodule(prediction["deletion"].mean(1))
-        result["insertion"] = where_nodule(prediction["insertion"].mean(1))
-    name = QUESTIONS[int(batch["question"][0])]
-    return {metric: result[metric] for metric in ASKS[name]}
+def auc(prediction: Prediction, batch: Batch) -> Tensor:
+    """Each case's share of the area under the curve."""
+    return classification.auc_per_case(prediction["probability"].cpu(), batch["label"].cpu())
 
 
-def pictures(prediction: Mapping[str, Tensor], batch: Batch) -> dict[str, Panel]:
+def among(groups: Tensor, share: Callable[..., Tensor], *values: Tensor) -> Tensor:
+    """Each case's share of a score that is counted among the cases of its own group, (N,)."""
+    groups, found = groups.cpu(), torch.full((len(groups),), torch.nan)
+    for group in groups.unique():
+        own = groups == group
+        found[own] = share(*(value.cpu()[own] for value in values))
+    return found
+
+
+def on_nodules(values: Tensor, batch: Batch) -> Tensor:
+    """The values (N,) of cases with a nodule; nan for those without, where nothing is to be
+    found."""
+    return values.cpu().float().masked_fill(batch["label"].cpu() != 1, torch.nan)
+
+
+def dice(prediction: Prediction, batch: Batch) -> Tensor:
+    """How well the map outlines each nodule."""
+    return on_nodules(outlines.dice(prediction["map"] > 0.5, batch["mask"])[:, 0], batch)
+
+
+def pointing(prediction: Prediction, batch: Batch) -> Tensor:
+    """Whether the map's highest pixel hits each nodule."""
+    return on_nodules(saliency.pointing(prediction["map"], batch["mask"]), batch)
+
+
+def mass(prediction: Prediction, batch: Batch) -> Tensor:
+    """How much of the map lies on each nodule."""
+    return on_nodules(saliency.mass_inside(prediction["map"], batch["mask"]), batch)
+
+
+def sanity(prediction: Prediction) -> Tensor:
+    """How alike the map is to `randomised`, that of random weights."""
+    return saliency.rank_correlation(prediction["map"], prediction["randomised"]).cpu()
+
+
+def pictures(prediction: Prediction, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The image, the map (scaled to its largest value), the nodule."""
     heat = prediction["map"][:, 0].float()
     heat = heat / heat.amax((1, 2), keepdim=True).clamp_min(1e-12)
     return {
-        "input": Panel(batch["image"][:, 0], "grey", WINDOW, "HU", shared=True),
+        "input": Panel(batch["image"][:, 0], "grey", facts.window, "HU", shared=True),
         "output": Panel(heat, "grey", (0, 1), "of the map's maximum", shared=False),
         "truth": Panel(batch["mask"][:, 0].float(), "grey", (0, 1), "nodule", shared=True),
     }
-
-
-METRICS = {
-    "auc": Metric(
-        "",
-        "higher",
-        "How often an image with a nodule gets a higher probability than one without "
-        "from the same scanner. Chance is 0.5.",
-    ),
-    "ece": Metric("", "lower", "Expected calibration error: certainty against share of hits."),
-    "brier": Metric("", "lower", "Squared error of the probabilities, 0 to 2."),
-    "dice": Metric("", "higher", "Overlap of the map above 0.5 with the nodule."),
-    "false_outlines": Metric(
-        "%", "lower", "Images without a nodule in which something is outlined all the same."
-    ),
-    "pointing": Metric(
-        "", "higher", "Pointing game: the share of nodules that the map's highest pixel hits."
-    ),
-    "mass": Metric("", "higher", "Share of the map's sum that lies on the nodule."),
-    "marker": Metric("", "lower", "Share of the map's sum that lies on the marker."),
-    "sanity": Metric(
-        "",
-        "lower",
-        "Rank correlation of the map with that of a network of random weights. A map "
-        "that reaches 1 does not depend on what was learnt.",
-    ),
-    "deletion": Metric(
-        "", "lower", "Mean probability while the map's highest pixels are blurred away first."
-    ),
-    "insertion": Metric(
-        "", "higher", "Mean probability while the map's highest pixels come back first."
-    ),
-}
-ASKS = {
-    "scanner_shift": ("auc", "ece", "brier", "dice", "pointing"),
-    "explanations/nodules": ("pointing", "mass", "sanity", "deletion", "insertion", "auc"),
-    "explanations/shortcut": ("pointing", "marker", "mass", "sanity", "auc"),
-    "weak_labels": ("dice", "false_outlines", "pointing", "mass", "auc"),
-}
-
-TASK = Task(
-    id="frontier",
-    title="Trust: explanations, other scanners, few labels",
-    survey="5",
-    headline="auc",
-    metrics=METRICS,
-    sources={
-        name: ("chest_ct", "lidc_annotations")
-        for name in (
-            *(f"scanner_shift/{kind}" for kind in TRAINED_ON),
-            "explanations/nodules",
-            "explanations/shortcut",
-            *(f"weak_labels/{kind}" for kind in MASKS),
-        )
-    },
-    plans={
-        "smoke": Plan(steps=4, batch=8, evaluations=2),
-        "class": Plan(steps=300, batch=16, evaluations=5),
-        "full": Plan(steps=6000, batch=32, evaluations=20),
-    },
-    make=make,
-    sample=sample,
-    score=score,
-    pictures=pictures,
-    lesson="06_frontiers/01_frontiers",
-    asks=ASKS,
-)
