@@ -34,12 +34,12 @@ class Method(nn.Module):
     A *player* is a set of parameters with an optimiser of its own: one `network` for a supervised
     method; `generator` and `critic` for an adversarial one.
 
-    Attributes:
-        facts: those of the data set that the networks were made for.
-        stage, done: where training stands: the stage's name, and the share (0 to 1) of its steps
-            that is behind. Afterwards, and before any training, the last stage is done.
-        schedule: over what the learning rate falls: the whole `run`, or each `stage` anew.
-        evaluations: fewer than the plan's, where predicting takes long.
+    It can read `facts`, those of the data set that its networks were made for; and `stage` and
+    `done`, where training stands: the stage's name, and the share (0 to 1) of its steps that is
+    behind. Afterwards, and before any training, the last stage is done.
+
+    It may set `learning_rate`; `schedule`, over what the rate falls: the whole `run`, or each
+    `stage` anew; and `evaluations`, fewer than the plan's, where predicting takes long.
     """
 
     learning_rate: float = 1e-3
@@ -106,11 +106,8 @@ class Method(nn.Module):
 
 
 class Classical:
-    """A method without gradient descent. Its settings are chosen from `grid` on validation.
-
-    Attributes:
-        facts: those of the data set that it is used on.
-    """
+    """A method without gradient descent. Its settings are chosen from `grid` on validation. It can
+    read `facts`, those of the data set that it is used on."""
 
     grid: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     facts: Facts
