@@ -14,7 +14,7 @@ features, last both. Input and output (N, 1, D, H, W), any depth.
 Shrunk: U-Nets of 8 to 32 maps, states of 8 and 4. The survey has the LSTM run along all three
 axes; that is PyraMiD-LSTM, this one goes along z only.
 
-Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, arXiv:1609.01006 (no doi).
+Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, doi 10.48550/arXiv.1609.01006.
 """
 
 from collections.abc import Iterable, Iterator
