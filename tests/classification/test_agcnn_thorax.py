@@ -43,7 +43,12 @@ def test_the_crop_never_depends_on_label_or_outline(cases):
         oracle = agcnn.AGCNN(crop="outline").fresh(cases.facts).eval()
         oracle.load_state_dict(method.state_dict())
         assert not torch.equal(oracle.predict(batch), method.predict(batch))
-    moved = agcnn.AGCNN(crop="random").fresh(cases.facts).eval().boxes(torch.rand(2, 64, 64))
+    moved = (
+        agcnn.AGCNN(crop="random")
+        .fresh(cases.facts)
+        .eval()
+        .boxes(torch.rand(2, 64, 64), batch["mask"])
+    )
     assert all(0 <= t < b <= 64 and 0 <= a < c <= 64 for t, a, b, c in moved)
 
 

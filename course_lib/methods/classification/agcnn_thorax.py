@@ -112,10 +112,10 @@ class AGCNN(Method):
             "fusion": self.fusion.parameters(),
         }
 
-    def boxes(self, heat: Tensor, mask: Tensor | None = None) -> list[tuple[int, ...]]:
-        """Where to look again, from heat maps (N, H, W); with the outlines (N, 1, H, W) only for
-        the control that may see them."""
-        size = tuple(heat.shape[1:])
+    def boxes(self, heat: Tensor, mask: Tensor) -> list[tuple[int, ...]]:
+        """Where to look again, from heat maps (N, H, W); the outlines (N, 1, H, W) are for the
+        control that may see them."""
+        size = heat.shape[1], heat.shape[2]
         found = [attended_box(one, self.tau) for one in heat.detach().cpu().numpy()]
         if self.crop == "outline":
             found = [attended_box(one > 0, 0.5) for one in mask[:, 0].cpu().numpy()]
@@ -141,7 +141,7 @@ class AGCNN(Method):
         scores = {"global": self.whole.head(pooled)}
         if self.stage == "global":
             return scores
-        size = tuple(unit.shape[-2:])
+        size = unit.shape[-2], unit.shape[-1]
         boxes = self.boxes(heat_map(last.detach(), size), batch["mask"])
         crops = [
             one[None, :, t:b, left:right]

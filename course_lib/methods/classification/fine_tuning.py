@@ -128,7 +128,7 @@ class FineTuning(Method):
 
     def losses(self, batch: Batch) -> Iterator[Loss]:
         """Cross-entropy; on the near source, of "with nodule" against "without"."""
-        if self.stage == "source":
+        if self.source is not None and self.stage == "source":
             half = len(batch["image"]) // 2
             image = torch.cat([batch["image"][:half], batch["background"][half:]])
             label = (torch.arange(len(image), device=image.device) < half).long()

@@ -19,6 +19,7 @@ Source: Sharif Razavian, Azizpour, Sullivan & Carlsson 2014, CNN features off-th
 Workshops, doi 10.1109/CVPRW.2014.131.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, ClassVar
 
@@ -64,7 +65,7 @@ class FixedFeaturesML(Classical):
         self.train: tuple[dict[str, Tensor], Tensor] | None = None
         self.learner = Learner(self.classifier, facts.classes)
 
-    def _features(self, batch: Batch) -> dict[str, Tensor]:
+    def _features(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         unit = unit_range(batch["image"], self.facts.window)
         self.network.to(unit.device)
         with torch.no_grad():
@@ -78,7 +79,7 @@ class FixedFeaturesML(Classical):
         self.train = self.features(train.tensors), train["label"].cpu()
         self.set({})
 
-    def set(self, settings: dict[str, Any]) -> None:
+    def set(self, settings: Mapping[str, Any]) -> None:
         """Takes on layer and classifier, and fits anew."""
         super().set(settings)
         if self.train is not None:

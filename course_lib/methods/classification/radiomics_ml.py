@@ -18,6 +18,7 @@ Source: the survey cites Han et al. 2019, Big Data Research 5(1). Definitions: Z
 2020, Radiology 295(2):328-338, doi 10.1148/radiol.2020191145.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, ClassVar
 
@@ -68,7 +69,7 @@ class RadiomicsML(Classical):
         self.train: tuple[Tensor, Tensor] | None = None
         self.learner = Learner(self.classifier, facts.classes)
 
-    def measure(self, batch: Batch) -> Tensor:
+    def measure(self, batch: Mapping[str, Tensor]) -> Tensor:
         """The features of some cases, (N, features)."""
         return radiomics(batch["image"], batch["mask"], self.facts.window, self.facts.pixel_mm)
 
@@ -92,7 +93,7 @@ class RadiomicsML(Classical):
             return batch
         return batch | {"mask": threshold_outline(batch["image"], self.facts.window)}
 
-    def set(self, settings: dict[str, Any]) -> None:
+    def set(self, settings: Mapping[str, Any]) -> None:
         """Takes on the number of features and the classifier, and fits anew."""
         super().set(settings)
         if self.train is not None:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,8 @@ class Learner:
             known = ", ".join(CLASSIFIERS)
             raise CourseError(f"There is no classifier {classifier!r}; there are: {known}.")
         self.name, self.classes, self.select = classifier, classes, select
-        self.pipeline, self.only = None, None
+        self.pipeline: Any = None
+        self.only: int | None = None
 
     def build(self, smallest: int = 99):
         """The unfitted scikit-learn pipeline; `smallest`: cases of the rarest class."""
