@@ -25,6 +25,7 @@ METHODS = (
         cite="MacMahon et al. 2017, Radiology",
         doi="10.1148/radiol.2017161659",
         questions=("malignancy",),
+        variants={"outline by threshold": {"outline": "threshold"}},
     ),
     Entry(
         id="radiomics_ml",
@@ -33,6 +34,7 @@ METHODS = (
         kind="classical",
         cite="Zwanenburg et al. 2020, Radiology",
         doi="10.1148/radiol.2020191145",
+        variants={"outline by threshold": {"outline": "threshold"}},
     ),
     Entry(
         id="fixed_features_ml",
@@ -42,6 +44,7 @@ METHODS = (
         cite="Sharif Razavian et al. 2014, CVPR Workshops",
         doi="10.1109/CVPRW.2014.131",
         data=("imagenet_weights",),
+        variants={"random weights": {"weights": "random"}},
     ),
     Entry(
         id="resnet_baseline",
@@ -50,6 +53,7 @@ METHODS = (
         kind="supervised",
         cite="He et al. 2016, CVPR",
         doi="10.1109/CVPR.2016.90",
+        variants={"without shortcuts": {"shortcuts": False}},
     ),
     Entry(
         id="fine_tuning",
@@ -59,6 +63,11 @@ METHODS = (
         cite="Tajbakhsh et al. 2016, IEEE TMI",
         doi="10.1109/TMI.2016.2535302",
         data=("imagenet_weights",),
+        variants={
+            "from scratch": {"weights": "random"},
+            "head alone": {"depth": 0},
+            "all groups": {"depth": 7},
+        },
     ),
     Entry(
         id="curriculum_learning",
@@ -67,6 +76,7 @@ METHODS = (
         kind="supervised",
         cite="Bengio et al. 2009, ICML",
         doi="10.1145/1553374.1553380",
+        variants={"random order": {"order": "random"}, "hard first": {"order": "hard"}},
     ),
     Entry(
         id="agcnn_thorax",
@@ -76,5 +86,9 @@ METHODS = (
         ref=102,
         cite="Guan et al. 2018, arXiv",
         doi="10.48550/arXiv.1801.09927",
+        variants={
+            "crop anywhere": {"crop": "random"},
+            "crop by the readers' outline": {"crop": "outline"},
+        },
     ),
 )

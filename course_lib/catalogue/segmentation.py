@@ -33,6 +33,7 @@ METHODS = (
         kind="supervised",
         cite="Long et al. 2015, CVPR",
         doi="10.1109/CVPR.2015.7298965",
+        variants={"FCN-32s": {"stride": 32}, "FCN-16s": {"stride": 16}},
     ),
     Entry(
         id="unet",
@@ -41,6 +42,7 @@ METHODS = (
         kind="supervised",
         cite="Ronneberger et al. 2015, MICCAI",
         doi="10.1007/978-3-319-24574-4_28",
+        variants={"without skips": {"skips": False}, "3D U-Net": {"dims": 3}},
     ),
     Entry(
         id="vnet",
@@ -50,6 +52,7 @@ METHODS = (
         ref=84,
         cite="Milletari et al. 2016, 3DV",
         doi="10.1109/3DV.2016.79",
+        variants={"weighted cross-entropy": {"loss": "balanced_cross_entropy"}},
     ),
     Entry(
         id="bdc_lstm",
@@ -59,6 +62,7 @@ METHODS = (
         ref=88,
         cite="Chen et al. 2016, NeurIPS",
         doi="10.48550/arXiv.1609.01006",
+        variants={"kU-Net alone": {"context": False}},
     ),
     Entry(
         id="segan",
@@ -68,6 +72,11 @@ METHODS = (
         ref=89,
         cite="Xue et al. 2018, Neuroinformatics",
         doi="10.1007/s12021-018-9377-x",
+        variants={
+            "deepest level only": {"levels": "last"},
+            "one score": {"levels": "scalar"},
+            "critic that never learns": {"critic_rate": 0.0},
+        },
     ),
     Entry(
         id="combo_loss",
@@ -77,5 +86,10 @@ METHODS = (
         ref=92,
         cite="Taghanaki et al. 2019, Comput. Med. Imaging Graph.",
         doi="10.1016/j.compmedimag.2019.04.005",
+        variants={
+            "cross-entropy only": {"alpha": 1.0},
+            "Dice only": {"alpha": 0.0},
+            "misses count more": {"beta": 0.7},
+        },
     ),
 )

@@ -47,9 +47,10 @@ def _spotted(cases: Cases, radius: float, white_matter: int, seed: int) -> Cases
             spot = (rows[:, None] - y) ** 2 + (columns[None] - x) ** 2 <= radius**2
             label[case, 0, z][spot] = 1
             image[case, 0, z][spot] *= DARKER
-    classes = torch.full_like(cases["classes"], 2)
     return replace(
-        cases, tensors=cases.tensors | {"image": image, "label": label, "classes": classes}
+        cases,
+        tensors=cases.tensors | {"image": image, "label": label},
+        facts=cases.facts | {"classes": 2, "structures": ("spot",)},
     )
 
 

@@ -46,15 +46,13 @@ from course_lib.fit import fit, predict
 from course_lib.lesson import exercise, quiz
 from course_lib.lesson.structures import structure_table
 from course_lib.lesson.widgets.threshold import pixels, threshold_explorer
-from course_lib.tasks.segmentation.structures import colour, structures
+from course_lib.tasks.segmentation.structures import colour
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-segmentation = catalogue.task(task)
-splits = segmentation.splits(dataset, profile, seed)
-names = structures(dataset) or tuple(
-    f"label {k}" for k in range(1, int(splits.train["classes"][0]))
-)
+segmentation = catalogue.question(task, dataset)
+splits = segmentation.make(dataset, profile, seed)
+names = splits.facts.structures
 case = splits.validation.batch(slice(0, 1))
 middle = case["image"].shape[2] // 2
 image = pixels(case["image"][0, 0, middle], case["window"][0])
@@ -197,7 +195,7 @@ join = exercise("segmentation.join").check(join)
 # joint.
 
 # %% tags=["lesson"]
-unet = catalogue.build("unet")
+unet = catalogue.build("unet").fresh(splits.facts)
 show.source(type(unet.network.network).features)
 
 # %% [markdown]
@@ -314,8 +312,7 @@ short = Plan(steps=100 if profile != "smoke" else 3, batch=2, evaluations=1)
 
 def trained(radius, name="unet", **settings):
     """A small network of a hundred steps on spots of one size: its errors on the test subjects."""
-    with device.seeded(seed):
-        small = catalogue.build(name, widths=(8, 16, 32), **settings)
+    small = catalogue.build(name, widths=(8, 16, 32), **settings)
     parts = spots[radius]
     fit(small, segmentation, parts, profile=profile, seed=seed, plan=short, progress=False)
     return errors(predict(small, parts.test), parts.test)

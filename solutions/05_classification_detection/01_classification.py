@@ -46,8 +46,8 @@ from course_lib.lesson.widgets.decision import decision_explorer
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-classification = catalogue.task(task)
-splits = classification.splits("nodules/300", profile, seed)
+splits = catalogue.question(task, "nodules/300").make("nodules/300", profile, seed)
+facts = splits.facts
 train = splits.train
 some = [torch.nonzero(train["label"] == c).flatten()[:4].tolist() for c in (0, 1)]
 
@@ -62,7 +62,7 @@ for name, numbers in zip(("benign", "suspicious"), some, strict=True):
             },
             alt=f"Four patches of lung, each with a nodule that readers called {name}.",
             window=(-1000, 400),
-            pixel_mm=float(train["pixel_mm"][0]),
+            pixel_mm=facts.pixel_mm,
         )
     )
 
@@ -98,7 +98,7 @@ for part in ("train", "validation", "test"):
 
 # %% tags=["lesson"]
 test = splits.test.subset([k for k, s in enumerate(splits.test["scanner"].tolist()) if s == 0])
-area = test["mask"].flatten(1).sum(1) * test["pixel_mm"] ** 2
+area = test["mask"].flatten(1).sum(1) * facts.pixel_mm**2
 size = 1 - torch.exp(-area / 100)
 decision_explorer(size, test["label"], ("benign", "suspicious"))
 
@@ -137,7 +137,7 @@ auc = exercise("classification.auc").check(auc)
 # %% tags=["lesson"]
 from course_lib.parts.classification.radiomics import threshold_outline
 
-rough = threshold_outline(test.tensors).flatten(1).sum(1) * test["pixel_mm"] ** 2
+rough = threshold_outline(test["image"], facts.window).flatten(1).sum(1) * facts.pixel_mm**2
 print(f"size in the readers' outline: AUC {auc(size, test['label']):.3f}, chance is 0.5")
 print(f"size in an outline by threshold: AUC {auc(rough, test['label']):.3f}")
 
@@ -156,9 +156,9 @@ from course_lib.lesson.picture import Table
 from course_lib.parts.classification.radiomics import FEATURES, radiomics
 
 small = train.subset(range(min(40, len(train))))
-measured = catalogue.build("radiomics_ml")
+measured = catalogue.build("radiomics_ml").fresh(facts)
 measured.prepare(small)
-values = radiomics(small.batch(slice(0, 1)))[0].tolist()
+values = radiomics(small["image"][:1], small["mask"][:1], facts.window, facts.pixel_mm)[0].tolist()
 Table(
     "Some of the features of one nodule (“grey” is HU here)",
     ["feature", "value", "unit", "agreement"],

@@ -28,9 +28,9 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
-from course_lib.methods.base import Method, Stage
+from course_lib.methods.base import Loss, Method, Stage
 from course_lib.parts.intensity import unit_range
 from course_lib.parts.resnet import ResNet
 
@@ -79,50 +79,43 @@ class AGCNN(Method):
     """
 
     learning_rate = 1e-3
-    stages = (Stage("global", 3), Stage("local", 2), Stage("fusion", 1))
+    schedule = "stage"  # each branch starts at the full rate when its turn comes
+    stages = (
+        Stage("global", 3, ("global",)),
+        Stage("local", 2, ("local",)),
+        Stage("fusion", 1, ("fusion",)),
+    )
 
     def __init__(self, crop: str = "attention", tau: float = 0.7) -> None:
         super().__init__()
-        if crop not in CROPS or not 0 < tau < 1:
-            raise CourseError(f"crop is one of {CROPS} and tau in (0, 1), not {crop!r} and {tau}.")
+        if crop not in CROPS:
+            raise CourseError(f"There is no crop {crop!r}; there are: {', '.join(CROPS)}.")
+        if not 0 < tau < 1:
+            raise CourseError(f"tau lies between 0 and 1, not {tau}.")
         self.crop, self.tau = crop, tau
-        self.build(2, 1)
 
-    def build(self, classes: int, channels: int) -> None:
-        """The three parts."""
-        self.whole = ResNet(classes, channels, strides=STRIDES)
-        self.local = ResNet(classes, channels, strides=STRIDES)
-        self.fusion = nn.Linear(self.whole.width + self.local.width, classes)
-
-    def prepare(self, train: Cases) -> None:
-        """Another number of classes or channels needs other networks.
+    def build(self, facts: Facts) -> None:
+        """The three parts.
 
         Raises CourseError for volumes: the crop is one of images."""
-        image, classes = train["image"], int(train["classes"][0])
-        if image.ndim != 4:
+        if facts.dims != 2:
             raise CourseError("AG-CNN crops images; for volumes take resnet_baseline.")
-        if (classes, image.shape[1]) != (2, 1):
-            self.build(classes, image.shape[1])
-            self.to(image.device)
+        self.whole = ResNet(facts.classes, facts.channels, strides=STRIDES)
+        self.local = ResNet(facts.classes, facts.channels, strides=STRIDES)
+        self.fusion = nn.Linear(self.whole.width + self.local.width, facts.classes)
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        """The part whose turn it is; without stages, all together."""
-        parts = {"global": self.whole, "local": self.local, "fusion": self.fusion}
-        return {"network": parts.get(self.stage, self).parameters()}
+        """The two branches and what joins them."""
+        return {
+            "global": self.whole.parameters(),
+            "local": self.local.parameters(),
+            "fusion": self.fusion.parameters(),
+        }
 
-    def train(self, mode: bool = True) -> "AGCNN":
-        """What is frozen keeps its statistics too."""
-        super().train(mode)
-        if self.stage in ("local", "fusion"):
-            self.whole.eval()
-        if self.stage == "fusion":
-            self.local.eval()
-        return self
-
-    def boxes(self, heat: Tensor, mask: Tensor | None = None) -> list[tuple[int, ...]]:
-        """Where to look again, from heat maps (N, H, W); with the outlines (N, 1, H, W) only for
-        the control that may see them."""
-        size = tuple(heat.shape[1:])
+    def boxes(self, heat: Tensor, mask: Tensor) -> list[tuple[int, ...]]:
+        """Where to look again, from heat maps (N, H, W); the outlines (N, 1, H, W) are for the
+        control that may see them."""
+        size = heat.shape[1], heat.shape[2]
         found = [attended_box(one, self.tau) for one in heat.detach().cpu().numpy()]
         if self.crop == "outline":
             found = [attended_box(one > 0, 0.5) for one in mask[:, 0].cpu().numpy()]
@@ -141,17 +134,15 @@ class AGCNN(Method):
         return top, left, top + side, left + side
 
     def _scores(self, batch: Batch) -> dict[str, Tensor]:
-        """Class scores of the branches that the present stage needs."""
-        unit = 2 * unit_range(batch) - 1
-        frozen = self.stage in ("local", "fusion")
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            last = self.whole.maps(unit)[-1]
-            pooled = last.flatten(2).mean(2)
+        """Class scores of the branches; the global one's alone while it learns."""
+        unit = 2 * unit_range(batch["image"], self.facts.window) - 1
+        last = self.whole.maps(unit)[-1]
+        pooled = last.flatten(2).mean(2)
         scores = {"global": self.whole.head(pooled)}
-        if self.training and self.stage == "global":
+        if self.stage == "global":
             return scores
-        size = tuple(unit.shape[-2:])
-        boxes = self.boxes(heat_map(last.detach(), size), batch.get("mask"))
+        size = unit.shape[-2], unit.shape[-1]
+        boxes = self.boxes(heat_map(last.detach(), size), batch["mask"])
         crops = [
             one[None, :, t:b, left:right]
             for one, (t, left, b, right) in zip(unit, boxes, strict=True)
@@ -163,11 +154,9 @@ class AGCNN(Method):
             "fusion": self.fusion(torch.cat([pooled, near], 1)),
         }
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """Cross-entropy of the branch whose turn it is; without stages, of all three."""
-        scores = self._scores(batch)
-        wanted = [self.stage] if self.stage in scores else list(scores)
-        yield "network", sum(F.cross_entropy(scores[name], batch["label"]) for name in wanted)
+    def losses(self, batch: Batch) -> Iterator[Loss]:
+        """Cross-entropy of the branch whose turn it is."""
+        yield self.stage, F.cross_entropy(self._scores(batch)[self.stage], batch["label"])
 
     def branches(self, batch: Batch) -> dict[str, Tensor]:
         """Probabilities (N, classes) of `global`, `local` and `fusion`."""
@@ -176,5 +165,4 @@ class AGCNN(Method):
     def predict(self, batch: Batch) -> Tensor:
         """The fusion's probabilities (N, classes); before its turn, those of the branch whose
         turn it is."""
-        found = self.branches(batch)
-        return found.get(self.stage, found["fusion"])
+        return self.branches(batch)[self.stage]

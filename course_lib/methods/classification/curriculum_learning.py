@@ -1,4 +1,4 @@
-"""Curriculum learning: easy cases first, as a physician learns (survey 4.1, [100-101]).
+"""Curriculum learning: easy cases first, as a physician learns (survey 4.1).
 
 Two things make a curriculum, and they are separate here: a *difficulty* (N,) of each training case,
 and a *pace*, the share of the cases, easiest first, that may be drawn at a share t of the steps:
@@ -16,18 +16,19 @@ of two steps. Where cases have no rating (data of your own), difficulty is the l
 linear classifier on small images.
 
 Source: Bengio, Louradour, Collobert & Weston 2009, Curriculum learning, ICML,
-doi 10.1145/1553374.1553380. The survey's [100] decomposes classes and is no curriculum.
+doi 10.1145/1553374.1553380. The survey cites two others: [100], which decomposes classes and is no
+curriculum, and [101], Oksuz et al. 2019.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
+from course_lib.methods.base import Sample
 from course_lib.methods.classification.resnet_baseline import ResNetBaseline
 from course_lib.parts.intensity import unit_range
 
@@ -53,12 +54,13 @@ def disagreement(train: Cases) -> Tensor:
 
 def teacher_loss(train: Cases) -> Tensor:
     """Cross-entropy of a linear classifier on 8x8 images, fitted on the same cases; (N,)."""
-    image = unit_range(train.tensors).flatten(1, -3)  # slices and channels alike
+    unit = unit_range(train["image"], train.facts.window)
+    image = unit.flatten(1, -3)  # slices and channels alike
     small = F.adaptive_avg_pool2d(image, 8).flatten(1)
     small = (small - small.mean(0)) / (small.std(0) + 1e-3)
     label = train["label"]
     with torch.enable_grad():
-        weight = torch.zeros(small.shape[1], int(train["classes"][0]), device=small.device)
+        weight = torch.zeros(small.shape[1], train.facts.classes, device=small.device)
         weight.requires_grad_()
         for _ in range(100):
             loss = F.cross_entropy(small @ weight, label) + 1e-2 * weight.square().sum()
@@ -73,35 +75,46 @@ class CurriculumLearning(ResNetBaseline):
     Arguments:
         order: `easy` first, `hard` first, or `random`.
         start, full_at: of the pace.
-    Raises CourseError for an unknown order.
+    Raises CourseError for an unknown order, and for a pace that is none.
     """
 
     def __init__(self, order: str = "easy", start: float = 0.3, full_at: float = 0.6) -> None:
         super().__init__()
         if order not in ORDERS:
             raise CourseError(f"There is no order {order!r}; there are: {', '.join(ORDERS)}.")
+        if not (0 < start <= 1 and 0 < full_at <= 1):
+            raise CourseError(
+                f"start and full_at lie above 0 and up to 1, not {start} and {full_at}."
+            )
         self.order, self.pace = order, LinearPace(start, full_at)
-        self.ranking: list[int] | None = None
 
-    def prepare(self, train: Cases) -> None:
+    def build(self, facts: Facts) -> None:
+        """The network; forgets the order of the cases."""
+        super().build(facts)
+        self.ranking: list[int] = []
+        self.easiest: Cases | None = None
+
+    def begin(self, stage: str, train: Cases) -> None:
         """Ranks the training cases; within a class, so that a curriculum leaves out none."""
-        super().prepare(train)
-        rated = "malignancy" in train.tensors
-        difficulty = (disagreement if rated else teacher_loss)(train).cpu()
+        difficulty = (disagreement if train.facts.rated else teacher_loss)(train).cpu()
         if self.order == "random":
             difficulty = torch.rand(len(train))
         difficulty = -difficulty if self.order == "hard" else difficulty
         label, place = train["label"].cpu(), torch.zeros(len(train))
         for c in label.unique():
             own = torch.nonzero(label == c).flatten()
-            place[own[difficulty[own].argsort(stable=True)]] = torch.linspace(0, 1, len(own) + 1)[
-                1:
-            ]
+            order = difficulty[own].argsort(stable=True)
+            place[own[order]] = torch.linspace(0, 1, len(own) + 1)[1:]
         self.ranking = place.argsort(stable=True).tolist()
 
-    def pool(self, done: float) -> Sequence[int] | None:
-        """The easiest share of the cases."""
-        if self.ranking is None:
-            return None
-        share = self.pace(done)
-        return None if share >= 1 else self.ranking[: max(2, round(share * len(self.ranking)))]
+    def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
+        """A batch of the easiest share of the cases, which are put together only when more may be
+        drawn than before."""
+        share = self.pace(self.done)
+        if share >= 1:
+            self.easiest = None
+            return sample(train, count)
+        many = max(2, round(share * len(self.ranking)))
+        if self.easiest is None or len(self.easiest) != many:
+            self.easiest = train.subset(self.ranking[:many])
+        return sample(self.easiest, count)

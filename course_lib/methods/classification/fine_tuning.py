@@ -25,13 +25,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
-from course_lib.methods.base import Method, Stage
+from course_lib.methods.base import Loss, Method, Stage
 from course_lib.parts.classification.backbone import as_pictures
 from course_lib.parts.efficientnet_lite import FEATURES, GROUPS, EfficientNetLite0
 from course_lib.parts.intensity import unit_range
 from course_lib.parts.pretrained import efficientnet_lite0
+
+ALL = Stage("network", 2, ("network",))
+STAGES = {
+    "imagenet": (Stage("head", 1, ("head",)), ALL),
+    "random": (ALL,),
+    "near": (Stage("source", 1, ("source",)), ALL),
+}
+"""Weights to start from → the stages of the training."""
 
 
 class FineTuning(Method):
@@ -44,34 +52,33 @@ class FineTuning(Method):
     """
 
     learning_rate = 3e-4  # of the network; the head's is ten times as high
+    schedule = "stage"  # the head learns fast at first, then all starts anew at the full rates
 
     def __init__(self, weights: str = "imagenet", depth: int | None = None) -> None:
         super().__init__()
+        if weights not in STAGES:
+            raise CourseError(f"There are no weights {weights!r}; there are: {', '.join(STAGES)}.")
         depth = (3 if weights == "imagenet" else len(GROUPS)) if depth is None else depth
-        if weights not in ("imagenet", "random", "near") or not 0 <= depth <= len(GROUPS):
-            raise CourseError(
-                f"Weights are 'imagenet', 'random' or 'near' and depth 0 to {len(GROUPS)}, not "
-                f"{weights!r} and {depth}."
-            )
-        self.weights, self.depth = weights, depth
-        self.network = efficientnet_lite0() if weights == "imagenet" else EfficientNetLite0()
+        if not 0 <= depth <= len(GROUPS):
+            raise CourseError(f"The depth is 0 to {len(GROUPS)}, not {depth}.")
+        self.weights, self.depth, self.stages = weights, depth, STAGES[weights]
+
+    def build(self, facts: Facts) -> None:
+        """The network, of which the first groups are frozen for good, and its heads."""
+        known = self.weights == "imagenet"
+        self.network = efficientnet_lite0() if known else EfficientNetLite0()
         self.network._fc = nn.Identity()
         # The order of memory that processors like for depthwise kernels: a step takes a third less.
         self.network.to(memory_format=torch.channels_last)
-        self.head, self.source = nn.Linear(FEATURES, 2), nn.Linear(FEATURES, 2)
-        if weights == "imagenet":
-            self.stages = (Stage("head", 1), Stage("tune", 2))
-        elif weights == "near":
-            self.stages = (Stage("source", 1), Stage("tune", 2))
-        if weights != "imagenet":
+        if not known:
             for layer in self.network.modules():
                 if isinstance(layer, nn.BatchNorm2d):
                     layer.momentum = 0.1  # ImageNet's training was longer
-        if weights != "near":
-            del self.source
         self.network.requires_grad_(False)
         for part in self.learning():
             part.requires_grad_(True)
+        self.head = nn.Linear(FEATURES, facts.classes)
+        self.source = nn.Linear(FEATURES, 2) if self.weights == "near" else None
 
     def learning(self) -> list[nn.Module]:
         """The parts of the network that may learn: the last `depth` groups and what follows."""
@@ -82,29 +89,29 @@ class FineTuning(Method):
         first = self.network.ends[-self.depth - 1]
         return [*self.network._blocks[first:], self.network._conv_head, self.network._bn1]
 
-    def prepare(self, train: Cases) -> None:
-        """Another number of classes needs another head."""
-        classes = int(train["classes"][0])
-        if classes != self.head.out_features:
-            self.head = nn.Linear(FEATURES, classes).to(train.device)
-        if self.weights == "near" and "background" not in train.tensors:
+    def begin(self, stage: str, train: Cases) -> None:
+        """Raises CourseError when there is no near source to learn from."""
+        if stage == "source" and "background" not in train.tensors:
             raise CourseError(
                 "The near source asks whether there is a nodule; these cases have no `background` "
                 "without one. Use weights='imagenet' or 'random'."
             )
 
     def train(self, mode: bool = True) -> "FineTuning":
-        """ImageNet's statistics stay; only a network from scratch has its own to find."""
+        """ImageNet's statistics stay, also where weights learn; a network from scratch has its own
+        to find."""
         super().train(mode)
         if self.weights == "imagenet":
             self.network.eval()
         return self
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        """The head, and from the second stage on the freed part of the network."""
-        own = [] if self.stage == "head" else [p for m in self.learning() for p in m.parameters()]
-        head = self.source if self.stage == "source" else self.head
-        return {"network": [*own, *head.parameters()]}
+        """The head alone, or behind the freed part of the network; so the near source's head."""
+        freed = [p for part in self.learning() for p in part.parameters()]
+        players = {"head": self.head.parameters(), "network": [*freed, *self.head.parameters()]}
+        if self.source is not None:
+            players["source"] = [*freed, *self.source.parameters()]
+        return players
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam; the new head, the last two parameters, learns faster."""
@@ -114,29 +121,22 @@ class FineTuning(Method):
         groups = [{"params": head, "lr": 1e-3 if scratch else 10 * self.learning_rate}]
         return torch.optim.Adam([*groups, {"params": body, "lr": rate}] if body else groups)
 
-    def features(self, unit: Tensor) -> Tensor:
-        """(N, C, …) in [0, 1] → (N, 1280)."""
-        pictures, slices = as_pictures(unit)
-        learning = torch.is_grad_enabled() and self.stage != "head"
-        with torch.set_grad_enabled(learning):
-            found = self.network.features(pictures)
-        return found.unflatten(0, (-1, slices)).mean(1)
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, …) in the window's unit → (N, 1280)."""
+        pictures, slices = as_pictures(unit_range(image, self.facts.window))
+        return self.network.features(pictures).unflatten(0, (-1, slices)).mean(1)
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: Batch) -> Iterator[Loss]:
         """Cross-entropy; on the near source, of "with nodule" against "without"."""
-        if self.stage == "source":
+        if self.source is not None and self.stage == "source":
             half = len(batch["image"]) // 2
-            with_nodule = unit_range(batch)[:half]
-            without = unit_range(batch, "background")[half:]
-            unit = torch.cat([with_nodule, without])
-            label = (torch.arange(len(unit), device=unit.device) < half).long()
-            yield "network", F.cross_entropy(self.source(self.features(unit)), label)
-            return
-        yield (
-            "network",
-            F.cross_entropy(self.head(self.features(unit_range(batch))), batch["label"]),
-        )
+            image = torch.cat([batch["image"][:half], batch["background"][half:]])
+            label = (torch.arange(len(image), device=image.device) < half).long()
+            yield self.stage, F.cross_entropy(self.source(self.features(image)), label)
+        else:
+            scores = self.head(self.features(batch["image"]))
+            yield self.stage, F.cross_entropy(scores, batch["label"])
 
     def predict(self, batch: Batch) -> Tensor:
         """Probabilities (N, classes)."""
-        return self.head(self.features(unit_range(batch))).softmax(1)
+        return self.head(self.features(batch["image"])).softmax(1)

@@ -19,13 +19,14 @@ Source: Sharif Razavian, Azizpour, Sullivan & Carlsson 2014, CNN features off-th
 Workshops, doi 10.1109/CVPRW.2014.131.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
 from course_lib.parts.classification.backbone import LAYERS, calibrate, pooled
@@ -43,6 +44,8 @@ class FixedFeaturesML(Classical):
     Raises CourseError for other weights.
     """
 
+    layer: str = "group 6"
+    classifier: str = "svm"
     grid: ClassVar[tuple[dict[str, Any], ...]] = tuple(
         {"layer": layer, "classifier": name}
         for layer, name in product(LAYERS, ("logistic_001", "logistic_01", "svm", "forest"))
@@ -52,36 +55,38 @@ class FixedFeaturesML(Classical):
         if weights not in ("imagenet", "random"):
             raise CourseError(f"Weights are 'imagenet' or 'random', not {weights!r}.")
         self.weights = weights
-        self.network = efficientnet_lite0() if weights == "imagenet" else EfficientNetLite0().eval()
-        self.network.requires_grad_(False)
-        self.layer, self.classifier = "group 6", "svm"
-        self.features = Remembered(self._features)
-        self.learner: Learner | None = None
-        self.train: tuple[dict[str, Tensor], Tensor, int] | None = None
 
-    def _features(self, batch: Batch) -> dict[str, Tensor]:
-        self.network.to(batch["image"].device)
+    def build(self, facts: Facts) -> None:
+        """The network; forgets what it saw."""
+        known = self.weights == "imagenet"
+        self.network = efficientnet_lite0() if known else EfficientNetLite0().eval()
+        self.network.requires_grad_(False)
+        self.features = Remembered(self._features)
+        self.train: tuple[dict[str, Tensor], Tensor] | None = None
+        self.learner = Learner(self.classifier, facts.classes)
+
+    def _features(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        unit = unit_range(batch["image"], self.facts.window)
+        self.network.to(unit.device)
         with torch.no_grad():
-            return {k: v.cpu() for k, v in pooled(self.network, unit_range(batch)).items()}
+            return {k: v.cpu() for k, v in pooled(self.network, unit).items()}
 
     def prepare(self, train: Cases) -> None:
         """Looks at every training case once."""
         if self.weights == "random":
             self.network.to(train.device)
-            calibrate(self.network, unit_range(train.tensors))
-        self.train = self.features(train.tensors), train["label"].cpu(), int(train["classes"][0])
+            calibrate(self.network, unit_range(train["image"], self.facts.window))
+        self.train = self.features(train.tensors), train["label"].cpu()
         self.set({})
 
-    def set(self, settings: dict[str, Any]) -> None:
+    def set(self, settings: Mapping[str, Any]) -> None:
         """Takes on layer and classifier, and fits anew."""
         super().set(settings)
         if self.train is not None:
-            features, label, classes = self.train
-            self.learner = Learner(self.classifier, classes).fit(features[self.layer], label)
+            features, label = self.train
+            self.learner = Learner(self.classifier, self.facts.classes)
+            self.learner.fit(features[self.layer], label)
 
     def predict(self, batch: Batch) -> Tensor:
-        """Probabilities (N, classes); before training all alike."""
-        if self.learner is None:
-            shape = len(batch["image"]), int(batch["classes"][0])
-            return torch.full(shape, 1 / shape[1], device=batch["image"].device)
+        """Probabilities (N, classes)."""
         return self.learner(self.features(batch)[self.layer]).to(batch["image"].device)

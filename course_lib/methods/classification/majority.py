@@ -7,23 +7,23 @@ all classes are alike.
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.methods.base import Classical
 
 
 class Majority(Classical):
     """The same probabilities for all."""
 
-    shares: Tensor | None = None
+    def build(self, facts: Facts) -> None:
+        """All classes alike."""
+        self.shares = torch.full((facts.classes,), 1 / facts.classes)
 
     def prepare(self, train: Cases) -> None:
         """Counts the classes."""
-        classes = int(train["classes"][0])
-        count = torch.bincount(train["label"].cpu(), minlength=classes)
+        count = torch.bincount(train["label"].cpu(), minlength=self.facts.classes)
         self.shares = count / count.sum()
 
     def predict(self, batch: Batch) -> Tensor:
         """Probabilities (N, classes)."""
-        cases, classes = len(batch["image"]), int(batch["classes"][0])
-        shares = torch.full((classes,), 1 / classes) if self.shares is None else self.shares
-        return shares.to(batch["image"].device).expand(cases, -1).clone()
+        image = batch["image"]
+        return self.shares.to(image.device).expand(len(image), -1).clone()

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
-from course_lib.methods.base import Method
+from course_lib.cases import Batch, Facts
+from course_lib.methods.base import Loss, Method
 from course_lib.parts.intensity import unit_range
 from course_lib.parts.resnet import ResNet
 
@@ -36,19 +36,19 @@ class ResNetBaseline(Method):
     def __init__(self, shortcuts: bool = True) -> None:
         super().__init__()
         self.shortcuts = shortcuts
-        self.network = ResNet(2, shortcuts=shortcuts)
 
-    def prepare(self, train: Cases) -> None:
-        """Another number of classes, channels or axes needs another network."""
-        image, classes = train["image"], int(train["classes"][0])
-        wanted = (classes, image.shape[1], image.ndim - 2)
-        if wanted != (2, 1, 2):
-            self.network = ResNet(*wanted, shortcuts=self.shortcuts).to(image.device)
+    def build(self, facts: Facts) -> None:
+        """The network."""
+        self.network = ResNet(facts.classes, facts.channels, facts.dims, shortcuts=self.shortcuts)
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def scores(self, batch: Batch) -> Tensor:
+        """Class scores (N, classes)."""
+        return self.network(2 * unit_range(batch["image"], self.facts.window) - 1)
+
+    def losses(self, batch: Batch) -> Iterator[Loss]:
         """Cross-entropy."""
-        yield "network", F.cross_entropy(self.network(2 * unit_range(batch) - 1), batch["label"])
+        yield "network", F.cross_entropy(self.scores(batch), batch["label"])
 
     def predict(self, batch: Batch) -> Tensor:
         """Probabilities (N, classes)."""
-        return self.network(2 * unit_range(batch) - 1).softmax(1)
+        return self.scores(batch).softmax(1)

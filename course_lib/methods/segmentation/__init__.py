@@ -1,9 +1,9 @@
 """Segmentation methods (survey section 3.2), and what all of their networks share.
 
-A batch holds `image` (N, 1, D, H, W), a stack of slices; `window` (N, 2), the values that are shown
-black and white; `classes` (N,), how many labels there are, background included. A network gives
-class scores (N, C, D, H, W); the answer is the label with the highest score. 2D networks see each
-slice of the stack by itself.
+A batch holds `image` (N, 1, D, H, W), a stack of slices, and `window` (N, 2), the values that are
+shown black and white; the fact `classes` says how many labels there are, background included. A
+network gives class scores (N, C, D, H, W); the answer is the label with the highest score. 2D
+networks see each slice of the stack by itself.
 """
 
 from collections.abc import Iterator
@@ -11,37 +11,21 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
-from course_lib.methods.base import Method
+from course_lib.cases import Batch
+from course_lib.methods.base import Loss, Method
 from course_lib.parts.segmentation.losses import damped_cross_entropy
 from course_lib.parts.segmentation.stacks import standardise
 
 
 class Segmenter(Method):
-    """A network trained with pixel cross-entropy, unless a subclass says otherwise. Classes differ
-    sixtyfold in size, so each weighs one over the root of its frequency.
+    """A `network` trained with pixel cross-entropy, unless a subclass says otherwise. Classes
+    differ sixtyfold in size, so each weighs one over the root of its frequency.
 
-    Subclasses write `build`; it is called again by `prepare` if the data set has another number of
-    classes than the default one.
+    Subclasses write `build`: a network (N, 1, D, H, W) in the window's units → (N, C, D, H, W).
     """
 
     learning_rate = 1e-2  # chosen on validation, against 4e-3
-    classes = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.network = self.build(self.classes)
-
-    def build(self, classes: int) -> nn.Module:
-        """A new network: (N, 1, D, H, W) in the window's units → (N, classes, D, H, W)."""
-        raise NotImplementedError
-
-    def prepare(self, train: Cases) -> None:
-        """Takes the number of classes from the data set."""
-        found = int(train["classes"][0])
-        if found != self.classes:
-            self.classes = found
-            self.network = self.build(found).to(train.device)
+    network: nn.Module
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores (N, C, D, H, W), without softmax."""
@@ -51,7 +35,7 @@ class Segmenter(Method):
         """The loss of class scores; labels (N, 1, D, H, W)."""
         return damped_cross_entropy(scores, labels)
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: Batch) -> Iterator[Loss]:
         """One loss of one network."""
         yield "network", self.loss(self.scores(batch), batch["label"])
 

@@ -14,7 +14,7 @@ features, last both. Input and output (N, 1, D, H, W), any depth.
 Shrunk: U-Nets of 8 to 32 maps, states of 8 and 4. The survey has the LSTM run along all three
 axes; that is PyraMiD-LSTM, this one goes along z only.
 
-Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, arXiv:1609.01006 (no doi).
+Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, doi 10.48550/arXiv.1609.01006.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,8 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
-from course_lib.methods.base import Stage
+from course_lib.cases import Batch, Facts
+from course_lib.methods.base import Loss, Stage
 from course_lib.methods.segmentation import Segmenter
 from course_lib.parts.segmentation.conv_lstm import BiConvLSTM
 from course_lib.parts.segmentation.losses import damped_cross_entropy
@@ -87,40 +87,43 @@ class Reader(nn.Module):
 class KUNetBDCLSTM(Segmenter):
     """The two networks. `context=False` leaves kU-Net alone, with all the steps."""
 
-    def __init__(self, context: bool = True) -> None:
-        self.context = context
-        super().__init__()
-        if context:
-            self.stages = (Stage("slices", 5), Stage("stack", 3), Stage("both", 2))
+    network: Reader
+    schedule = "stage"  # each network starts at the full rate when its turn comes
 
-    def build(self, classes: int) -> nn.Module:
+    def __init__(self, context: bool = True) -> None:
+        super().__init__()
+        self.context = context
+        self.stages = (
+            Stage("slices", 5, ("slices",)),
+            Stage("stack", 3, ("stack",)),
+            Stage("both", 2, ("both",)),
+        )[: None if context else 1]
+
+    def build(self, facts: Facts) -> None:
         """Both networks; without context the second is missing."""
-        reader = Reader(classes)
+        self.network = Reader(facts.classes)
         if not self.context:
-            reader.stack = None
-        return reader
+            del self.network.stack
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """One network after the other, then both."""
-        part = {"slices": self.network.slices, "stack": self.network.stack}.get(self.stage)
-        return {"network": (part or self.network).parameters()}
+        whole = self.network
+        if not self.context:
+            return {"slices": whole.slices.parameters()}
+        return {
+            "slices": whole.slices.parameters(),
+            "stack": whole.stack.parameters(),
+            "both": whole.parameters(),
+        }
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: Batch) -> Iterator[Loss]:
         """Cross-entropy of whichever answers the stage trains."""
-        context = self.context and self.stage != "slices"
-        if self.stage == "stack":
-            self.network.slices.eval()  # its statistics are frozen as well
-        read, alone = self.network(standardise(batch), context)
-        loss = read.new_zeros(()) if read is not None else alone.new_zeros(())
-        if self.stage != "stack":
-            loss = loss + damped_cross_entropy(alone, batch["label"])
-        if read is not None:
-            loss = loss + damped_cross_entropy(read, batch["label"])
-        yield "network", loss
+        read, alone = self.network(standardise(batch), self.stage != "slices")
+        learning = {"slices": (alone,), "stack": (read,), "both": (alone, read)}[self.stage]
+        first, *others = (damped_cross_entropy(scores, batch["label"]) for scores in learning)
+        yield self.stage, sum(others, first)
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores: with context once the LSTMs have been trained."""
-        read, alone = self.network(
-            standardise(batch), context=self.context and self.stage != "slices"
-        )
+        read, alone = self.network(standardise(batch), self.stage != "slices")
         return alone if read is None else read

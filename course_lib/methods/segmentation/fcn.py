@@ -21,11 +21,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from course_lib.cases import Facts
+from course_lib.errors import CourseError
 from course_lib.methods.segmentation import Segmenter
 from course_lib.methods.segmentation.unet import SliceBySlice
 from course_lib.parts.u_net import two_convolutions
 
 WIDTHS = (16, 32, 48, 64, 96)
+TAPS = {32: 1, 16: 2, 8: 3}
+"""Stride → how many poolings give scores, the last one first."""
 
 
 def upsampling(classes: int, factor: int) -> nn.ConvTranspose2d:
@@ -50,7 +54,7 @@ class FCNetwork(nn.Module):
             nn.Sequential(two_convolutions(before, after), nn.MaxPool2d(2, ceil_mode=True))
             for before, after in pairwise((1, *WIDTHS))
         )
-        taps = {32: 1, 16: 2, 8: 3}[stride]  # how many poolings give scores, the last one first
+        taps = TAPS[stride]
         self.score = nn.ModuleList(nn.Conv2d(c, classes, 1) for c in WIDTHS[: -taps - 1 : -1])
         self.doublings = nn.ModuleList(upsampling(classes, 2) for _ in range(taps - 1))
         self.enlarge = upsampling(classes, stride)
@@ -69,14 +73,17 @@ class FCNetwork(nn.Module):
 
 
 class FCN(Segmenter):
-    """FCN-32s, FCN-16s or FCN-8s."""
+    """FCN-32s, FCN-16s or FCN-8s.
+
+    Raises CourseError for a stride other than 32, 16 or 8.
+    """
 
     def __init__(self, stride: int = 8) -> None:
-        if stride not in (32, 16, 8):
-            raise TypeError(f"the stride is 32, 16 or 8, not {stride}")
-        self.stride = stride
         super().__init__()
+        if stride not in TAPS:
+            raise CourseError(f"The stride is one of {', '.join(map(str, TAPS))}, not {stride!r}.")
+        self.stride = stride
 
-    def build(self, classes: int) -> nn.Module:
+    def build(self, facts: Facts) -> None:
         """The network, run slice by slice."""
-        return SliceBySlice(FCNetwork(classes, self.stride))
+        self.network = SliceBySlice(FCNetwork(facts.classes, self.stride))

@@ -19,7 +19,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.methods.base import Classical
 from course_lib.parts.segmentation.stacks import standardise
 
@@ -37,12 +37,13 @@ class IntensityWindows(Classical):
         for s, p, c in product((0.0, 0.7), (1.0, 0.5, 0.0), (False, True))
     )
 
-    def __init__(self) -> None:
+    def build(self, facts: Facts) -> None:
+        """Forgets the training cases."""
         self.counts: dict[float, np.ndarray] = {}
 
     def prepare(self, train: Cases) -> None:
         """Counts how often each brightness occurs in each label."""
-        classes, label = int(train["classes"][0]), train["label"].cpu().numpy().ravel()
+        classes, label = self.facts.classes, train["label"].cpu().numpy().ravel()
         for smoothing in {settings["smoothing"] for settings in self.grid}:
             bins = self._bins(train.tensors, smoothing).ravel()
             found = np.bincount(label.astype(np.int64) * BINS + bins, minlength=classes * BINS)

@@ -10,14 +10,14 @@ Breiman 2001, Machine Learning 45(1):5-32, doi 10.1023/A:1010933404324.
 """
 
 from itertools import product
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.methods.base import Classical
 from course_lib.parts.segmentation.stacks import standardise
 
@@ -32,8 +32,9 @@ class RandomForest(Classical):
     leaf: int = 3
     grid: ClassVar = tuple({"leaf": n, "smoothing": s} for n, s in product((3, 15), (0.0, 0.7)))
 
-    def __init__(self) -> None:
-        self.forests: dict[int, object] = {}
+    def build(self, facts: Facts) -> None:
+        """Forgets the forests."""
+        self.forests: dict[int, Any] = {}
 
     def prepare(self, train: Cases) -> None:
         """Grows one forest for each size of leaf, with torch's seed."""

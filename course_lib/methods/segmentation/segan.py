@@ -33,12 +33,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
+from course_lib.errors import CourseError
+from course_lib.methods.base import Loss
 from course_lib.methods.segmentation import Segmenter
 from course_lib.methods.segmentation.unet import SliceBySlice
 from course_lib.parts.segmentation.losses import one_hot
 from course_lib.parts.segmentation.stacks import standardise, to_slices
 from course_lib.parts.u_net import UNetwork
+
+LEVELS = ("all", "last", "scalar")
 
 
 class Critic(nn.Module):
@@ -75,30 +79,39 @@ def clipped(network: nn.Module, bound: float) -> nn.Module:
 
 
 class SegAN(Segmenter):
-    """Segmentor and critic."""
+    """Segmentor and critic.
+
+    Arguments:
+        levels: of the critic that are compared: `all`, `last`, or `scalar` for one score.
+        bound: of the critic's weights. critic_rate: its learning rate, 0 for one that never learns.
+    Raises CourseError for other levels, a bound of 0 and a rate below it.
+    """
+
+    network: nn.ModuleDict
 
     learning_rate = 4e-3  # chosen on validation, against 1e-2
 
     def __init__(self, levels: str = "all", bound: float = 0.05, critic_rate: float = 3e-5) -> None:
-        if levels not in ("all", "last", "scalar"):
-            raise TypeError(f"levels is 'all', 'last' or 'scalar', not {levels!r}")
-        if bound <= 0 or critic_rate < 0:
-            raise TypeError(f"bound is above 0, critic_rate not below: {bound}, {critic_rate}")
-        self.levels, self.bound, self.critic_rate = levels, bound, critic_rate
         super().__init__()
+        if levels not in LEVELS:
+            raise CourseError(f"There are no levels {levels!r}; there are: {', '.join(LEVELS)}.")
+        if bound <= 0 or critic_rate < 0:
+            raise CourseError(
+                f"The bound is above 0 and critic_rate not below, not {bound} and {critic_rate}."
+            )
+        self.levels, self.bound, self.critic_rate = levels, bound, critic_rate
 
-    def build(self, classes: int) -> nn.Module:
+    def build(self, facts: Facts) -> None:
         """The segmentor and its critic, clipped from the start."""
-        segmentor = SliceBySlice(UNetwork(1, classes, (12, 24, 48, 96)))
-        return nn.ModuleDict(
-            {"segmentor": segmentor, "critic": clipped(Critic(classes - 1), self.bound)}
-        )
+        segmentor = SliceBySlice(UNetwork(1, facts.classes, (12, 24, 48, 96)))
+        critic = clipped(Critic(facts.classes - 1), self.bound)
+        self.network = nn.ModuleDict({"segmentor": segmentor, "critic": critic})
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Two players."""
         return {name: part.parameters() for name, part in self.network.items()}
 
-    def optimiser(self, player: str, parameters: list[nn.Parameter]):
+    def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam for the segmentor, and for the critic at a rate and with a memory of its own."""
         if player == "critic":
             return torch.optim.Adam(parameters, lr=self.critic_rate, betas=(0.5, 0.999))
@@ -126,7 +139,7 @@ class SegAN(Segmenter):
         chosen = pairs if self.levels == "all" else pairs[-1:]
         return sum(F.l1_loss(a, b) for a, b in chosen) / len(chosen)
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: Batch) -> Iterator[Loss]:
         """The critic's loss, then the segmentor's: the same number with opposite signs."""
         probabilities = self.scores(batch).softmax(1)
         truth = one_hot(batch["label"], probabilities.shape[1])

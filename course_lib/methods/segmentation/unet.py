@@ -10,8 +10,8 @@ distances to the nearest and second nearest object, so that narrow gaps count mo
 default, because tissues touch everywhere, and w_c = 1 where it is not. Input (N, 1, D, H, W), each
 slice by itself.
 
-Options: `skips=False` cuts the skips; `loss` is a name in `losses.segmentation.LOSSES`; `dims=3`
-makes it the 3D U-Net; `border` is w₀. Shrunk: 12 to 96 maps in four levels instead of 64 to 1024
+Options: `skips=False` cuts the skips; `loss` takes another loss; `dims=3` makes it the 3D U-Net;
+`border` is w₀. Shrunk: 12 to 96 maps in four levels instead of 64 to 1024
 in five. Same padding instead of valid convolutions and cropping, batch normalisation (2015 had
 none), no elastic augmentation: the data are deformed already.
 
@@ -24,8 +24,10 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor, nn
 
+from course_lib.cases import Facts
+from course_lib.errors import CourseError
 from course_lib.methods.segmentation import Segmenter
-from course_lib.parts.segmentation.losses import LOSSES
+from course_lib.parts.segmentation.losses import LOSSES, known_loss
 from course_lib.parts.segmentation.stacks import from_slices, to_slices
 from course_lib.parts.u_net import UNetwork
 
@@ -43,7 +45,13 @@ class SliceBySlice(nn.Module):
 
 
 class UNet(Segmenter):
-    """The U-Net."""
+    """The U-Net.
+
+    Arguments:
+        widths: maps of each level. skips: False cuts them. dims: 2, slice by slice, or 3.
+        loss: a name in `parts.segmentation.losses.LOSSES`. border: w₀, 0 for the loss alone.
+    Raises CourseError for another loss or other dims.
+    """
 
     def __init__(
         self,
@@ -53,16 +61,16 @@ class UNet(Segmenter):
         dims: int = 2,
         border: float = 0.0,
     ) -> None:
-        if loss not in LOSSES:
-            raise TypeError(f"the loss {loss!r} is none of {', '.join(LOSSES)}")
-        self.options = {"widths": tuple(widths), "dims": dims, "skips": skips}
-        self.loss_name, self.border = loss, border
         super().__init__()
+        if dims not in (2, 3):
+            raise CourseError(f"A U-Net here has 2 or 3 dimensions, not {dims!r}.")
+        self.widths, self.skips, self.dims = tuple(widths), skips, dims
+        self.loss_name, self.border = known_loss(loss), border
 
-    def build(self, classes: int) -> nn.Module:
+    def build(self, facts: Facts) -> None:
         """The network in 2D, run slice by slice, or in 3D."""
-        network = UNetwork(1, classes, **self.options)
-        return network if self.options["dims"] == 3 else SliceBySlice(network)
+        network = UNetwork(1, facts.classes, self.widths, self.dims, self.skips)
+        self.network = network if self.dims == 3 else SliceBySlice(network)
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """The chosen loss; with a border weight, the paper's weighted cross-entropy."""

@@ -5,8 +5,8 @@ instead of pooling, and a loss that does not need the classes to be weighted:
 
     loss = 1 − mean over structures of  2 Σ p g / (Σ p² + Σ g²)
 
-with p the softmax probabilities of (N, 1, D, H, W) voxels. Options: `loss`, a name in
-`losses.segmentation.LOSSES`, to compare with; `kernel=5` as in the paper.
+with p the softmax probabilities of (N, 1, D, H, W) voxels. Options: `loss`, another one to compare
+with; `kernel=5` as in the paper.
 
 Shrunk: 4 stages of 8 to 48 maps and 3x3x3 kernels instead of 5 stages of 16 to 256 and 5x5x5.
 Batch normalisation, as most later versions have; augmentation lies in the data.
@@ -19,8 +19,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from course_lib.cases import Facts
+from course_lib.errors import CourseError
 from course_lib.methods.segmentation import Segmenter
-from course_lib.parts.segmentation.losses import LOSSES
+from course_lib.parts.segmentation.losses import LOSSES, known_loss
 from course_lib.parts.segmentation.stacks import padded
 
 
@@ -80,20 +82,26 @@ class VNetwork(nn.Module):
 
 
 class VNet(Segmenter):
-    """The V-Net."""
+    """The V-Net.
+
+    Arguments:
+        widths: maps of each stage. loss: a name in `parts.segmentation.losses.LOSSES`.
+        kernel: side of the filters, an odd number.
+    Raises CourseError for another loss or kernel.
+    """
 
     def __init__(
         self, widths: tuple[int, ...] = (8, 16, 32, 48), loss: str = "dice", kernel: int = 3
     ) -> None:
-        if loss not in LOSSES:
-            raise TypeError(f"the loss {loss!r} is none of {', '.join(LOSSES)}")
-        self.widths, self.loss_name, self.kernel = tuple(widths), loss, kernel
         super().__init__()
+        if kernel < 1 or kernel % 2 == 0:
+            raise CourseError(f"The kernel is an odd number such as 3 or 5, not {kernel!r}.")
+        self.widths, self.loss_name, self.kernel = tuple(widths), known_loss(loss), kernel
 
-    def build(self, classes: int) -> nn.Module:
+    def build(self, facts: Facts) -> None:
         """The network."""
-        network = VNetwork(classes, self.widths, self.kernel)
-        return network.to(memory_format=torch.channels_last_3d)  # a quarter faster
+        network = VNetwork(facts.classes, self.widths, self.kernel)
+        self.network = network.to(memory_format=torch.channels_last_3d)  # a quarter faster
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Dice with squares in its denominator, or the chosen loss."""

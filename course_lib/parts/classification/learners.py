@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,8 @@ class Learner:
             known = ", ".join(CLASSIFIERS)
             raise CourseError(f"There is no classifier {classifier!r}; there are: {known}.")
         self.name, self.classes, self.select = classifier, classes, select
-        self.pipeline = None
+        self.pipeline: Any = None
+        self.only: int | None = None
 
     def build(self, smallest: int = 99):
         """The unfitted scikit-learn pipeline; `smallest`: cases of the rarest class."""
@@ -68,7 +70,9 @@ class Learner:
         return self
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Probabilities (N, classes)."""
+        """Probabilities (N, classes). Raises CourseError before anything was learnt."""
+        if self.pipeline is None and self.only is None:
+            raise CourseError("The classifier has seen no training cases yet: fit it first.")
         found = torch.zeros(len(features), self.classes)
         if self.only is not None:
             found[:, self.only] = 1

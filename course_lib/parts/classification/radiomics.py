@@ -5,8 +5,6 @@ values (GLCM), from local binary patterns (LBP) and from the Laplacian of Gaussi
 the definitions of Zwanenburg et al. 2020, doi 10.1148/radiol.2020191145, where it has them.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from scipy import ndimage
@@ -48,23 +46,22 @@ FEATURES: dict[str, str] = {
 }
 
 
-def radiomics(batch: Mapping[str, Tensor]) -> Tensor:
+def radiomics(image: Tensor, mask: Tensor, window: tuple[float, float], pixel_mm: float) -> Tensor:
     """The features of FEATURES, (N, features).
 
     Arguments:
-        batch: `image` (N, C, H, W) or (N, C, D, H, W), whose channels are averaged and of which a
-            volume's slice with most mask is taken; `mask`, the same without channels but one,
-            nonzero inside; `window` (N, 2) and `pixel_mm` (N,). Empty masks count as everything.
+        image: (N, C, H, W) or (N, C, D, H, W), whose channels are averaged and of which a volume's
+            slice with most mask is taken.
+        mask: the same without channels but one, nonzero inside. Empty masks count as everything.
+        window: the values that grey levels are counted between.
     """
-    image, mask = batch["image"].float().mean(1).cpu().numpy(), batch["mask"][:, 0].cpu().numpy()
-    if image.ndim == 4:
-        best = mask.reshape(*mask.shape[:2], -1).sum(-1).argmax(1)
-        image, mask = (a[np.arange(len(a)), best] for a in (image, mask))
+    grey, inside = image.float().mean(1).cpu().numpy(), mask[:, 0].cpu().numpy()
+    if grey.ndim == 4:
+        best = inside.reshape(*inside.shape[:2], -1).sum(-1).argmax(1)
+        grey, inside = (a[np.arange(len(a)), best] for a in (grey, inside))
     rows = [
-        list(_measure(one, outline, low, high, mm).values())
-        for one, outline, (low, high), mm in zip(
-            image, mask > 0, batch["window"].tolist(), batch["pixel_mm"].tolist(), strict=True
-        )
+        list(_measure(one, outline, *window, pixel_mm).values())
+        for one, outline in zip(grey, inside > 0, strict=True)
     ]
     return torch.tensor(rows, dtype=torch.float32)
 
@@ -162,18 +159,17 @@ def _lbp(image: np.ndarray, mask: np.ndarray, low: float, high: float) -> dict[s
     return {f"lbp_{k}": value for k, value in enumerate(share)}
 
 
-def threshold_outline(batch: Mapping[str, Tensor], share: float = 0.4) -> Tensor:
+def threshold_outline(image: Tensor, window: tuple[float, float], share: float = 0.4) -> Tensor:
     """Outlines (N, 1, H, W) that nobody drew: of what is brighter than `share` of the window, the
     connected region nearest to the middle, without its thin arms (opened by 3x3).
 
     0.4 is -440 HU in CT. Where nothing is that bright, the brightest pixel. Raises CourseError for
     volumes.
     """
-    if batch["image"].ndim != 4:
+    if image.ndim != 4:
         raise CourseError("Outlines by threshold need images; for volumes use outline='readers'.")
-    image, window = batch["image"].float().mean(1).cpu().numpy(), batch["window"].tolist()
-    found = []
-    for one, (low, high) in zip(image, window, strict=True):
+    found, (low, high) = [], window
+    for one in image.float().mean(1).cpu().numpy():
         bright = one > low + share * (high - low)
         opened = ndimage.binary_opening(bright, np.ones((3, 3)))
         region, count = ndimage.label(opened if opened.any() else bright)

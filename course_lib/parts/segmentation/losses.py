@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.errors import CourseError
+
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """(N, 1, *spatial) → (N, classes, *spatial) float."""
@@ -77,12 +79,13 @@ def dice_ce_loss(scores: Tensor, labels: Tensor) -> Tensor:
     return 0.5 * cross_entropy(scores, labels) + 0.5 * dice_loss(scores, labels, squared=False)
 
 
-def combo_loss(scores: Tensor, labels: Tensor, alpha: float = 0.5, beta: float = 0.5) -> Tensor:
-    """α · mean −(β t log p + (1 − β)(1 − t) log(1 − p)) − (1 − α) · soft Dice.
+def combo_terms(scores: Tensor, labels: Tensor, beta: float = 0.5) -> dict[str, Tensor]:
+    """The two terms of the combo loss, both to be minimised.
+
+        entropy = mean −(β t log p + (1 − β)(1 − t) log(1 − p)),   overlap = −soft Dice
 
     Both log terms are negative, and both means run over pixels and foreground classes. β above one
-    half punishes what is missed, below one half what is invented. α = 1 is a weighted cross-entropy
-    alone, α = 0 (minus) Dice alone.
+    half punishes what is missed, below one half what is invented.
 
     Source: Taghanaki et al. 2019, doi 10.1016/j.compmedimag.2019.04.005.
     """
@@ -90,7 +93,24 @@ def combo_loss(scores: Tensor, labels: Tensor, alpha: float = 0.5, beta: float =
     p, t = log_p.exp(), one_hot(labels, scores.shape[1])[:, 1:]
     log_q = torch.log1p(-p.clamp_max(1 - 1e-6))
     entropy = -(beta * t * log_p + (1 - beta) * (1 - t) * log_q).mean()
-    return alpha * entropy - (1 - alpha) * soft_dice(p, t, squared=False).mean()
+    return {"entropy": entropy, "overlap": -soft_dice(p, t, squared=False).mean()}
+
+
+def combo_loss(scores: Tensor, labels: Tensor, alpha: float = 0.5, beta: float = 0.5) -> Tensor:
+    """α · entropy + (1 − α) · overlap, see `combo_terms`. α = 1 is a weighted cross-entropy alone,
+    α = 0 (minus) Dice alone."""
+    terms = combo_terms(scores, labels, beta)
+    return alpha * terms["entropy"] + (1 - alpha) * terms["overlap"]
+
+
+def known_loss(name: str) -> str:
+    """The name of a loss in LOSSES, as it was given.
+
+    Raises CourseError, which lists them, for another one.
+    """
+    if name not in LOSSES:
+        raise CourseError(f"There is no loss {name!r}; there are: {', '.join(LOSSES)}.")
+    return name
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -16,30 +16,17 @@ by one, 3D networks the stack, and all train on the same random pieces. Data set
 Label 0 is the background; structures are numbered from the largest to the smallest.
 """
 
-import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
-from course_lib.data import own
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.metrics import segmentation as metrics
-from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
-from course_lib.tasks.segmentation import stacks
+from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits
+from course_lib.tasks.segmentation import heads, stacks
 
-BRAIN = {
-    "white matter": ("white_matter", "cerebellar_white", "brainstem"),
-    "grey matter": ("grey_matter", "cerebellar_grey"),
-    "fluid": ("csf", "ventricle"),
-    "deep nuclei": ("thalamus", "caudate", "putamen", "pallidum", "accumbens"),
-    "hippocampus": ("hippocampus", "amygdala"),
-}
-STRUCTURES = {"brain": tuple(BRAIN), "chest": tuple(stacks.ORGANS), "lung": ("tumour",)}
-"""Names of the labels 1, 2, … by the first word of the data set."""
-TRAIN_DONORS, VALIDATION_DONORS, TEST_DONORS = slice(0, 3), slice(3, 4), slice(4, 6)
 COLOURS = ("000000", "0072b2", "e69f00", "56b4e9", "d55e00", "f0e442", "cc79a7", "009e73")
 """Of the labels, Okabe and Ito's."""
 
@@ -63,7 +50,6 @@ SIZES = {
     "class": Size(64, (15, 2, 8), 80, (60, 6, 20), (8, 64, 64), (16, 48, 48)),
     "full": Size(128, (90, 6, 20), 192, (400, 20, 100), (16, 128, 128), (48, 96, 96)),
 }
-BRAIN_MM, SLAB = 160.0, 0.5
 
 
 @lru_cache(maxsize=2)
@@ -71,80 +57,11 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     """Draws heads or cuts real scans into stacks. The seed decides the heads; the real scans are
     always the same. The latest cases are kept, because a lesson asks for them often."""
     if dataset.startswith("brain"):
-        return _brains(SIZES[profile], seed, gaps=dataset == "brain_tissue")
+        size = SIZES[profile]
+        return heads.drawn(size.head, size.heads, seed, gaps=dataset == "brain_tissue")
     if dataset == "chest_organs":
         return stacks.chest_organs(SIZES[profile].pixels)
     return stacks.lung_tumours(SIZES[profile].pixels, without=int(dataset[-1]))
-
-
-def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
-    """The user's volumes with label maps, split by subject: about 60, 20 and 20 %."""
-    size = SIZES[profile]
-    limit = (3 * size.piece_3d[0], size.pixels, size.pixels)
-    return stacks.of_scans(data, limit, size.subjects)
-
-
-def structures(dataset: str) -> tuple[str, ...]:
-    """Names of a data set's labels 1, 2, …; its own names for a data set of the user's."""
-    return STRUCTURES.get(dataset.replace("_", " ").split()[0], ())
-
-
-def _brains(size: Size, seed: int, gaps: bool) -> Splits:
-    from course_lib.data.anatomy import population, subjects
-
-    donors = subjects("brain", 3)
-    pixel = BRAIN_MM / size.head
-
-    def part(word: str, own: Sequence[str], count: int, group: str) -> Cases:
-        cases = population(
-            count,
-            dims=3,
-            size=size.head,
-            contrasts=("t1",),
-            seed=zlib.crc32(f"segmentation/{word}/{seed}".encode()) % 2**20,
-            subjects=own,
-            spacing_mm=pixel,
-        )
-        # The middle slab, from the temporal lobes to above the ventricles; every second slice.
-        first = round(size.head * (1 - SLAB) / 2)
-        slab = slice(first, first + round(size.head * SLAB), 2 if gaps else 1)
-        image = cases["t1"][:, :, slab].contiguous()
-        spacing = (pixel * (2 if gaps else 1), pixel, pixel)
-        return Cases(
-            tensors=stacks.tensors(
-                image,
-                _brain_labels()[cases["label"][:, :, slab].long()],
-                stacks.mr_window(image),
-                len(BRAIN) + 1,
-                spacing,
-            ),
-            case=cases.case,
-            subject=cases.subject,
-            group=[group] * count,
-            spacing_mm=torch.tensor(spacing).expand(count, 3),
-            provenance={
-                "image": "simulated from measured label maps",
-                "label": cases.provenance["label"],
-            },
-        )
-
-    train, validation, test = size.heads
-    return Splits(
-        train=part("training", donors[TRAIN_DONORS], train, "training"),
-        validation=part("validation", donors[VALIDATION_DONORS], validation, "validation"),
-        test=part("test", donors[TEST_DONORS], test, stacks.OTHERS),
-    )
-
-
-def _brain_labels() -> Tensor:
-    """Tissue number → label."""
-    from course_lib.data.anatomy import labels
-
-    numbers = labels("brain")
-    table = torch.zeros(len(numbers), dtype=torch.uint8)
-    for label, names in enumerate(BRAIN.values(), 1):
-        table[[numbers[name] for name in names]] = label
-    return table
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
@@ -162,7 +79,7 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
             int(torch.randint(n - m + 1, (1,), generator=generator))
             for n, m in zip(shape, piece, strict=True)
         ]
-        wanted = int(torch.randint(1, int(train["classes"][0]), (1,), generator=generator))
+        wanted = int(torch.randint(1, train.facts.classes, (1,), generator=generator))
         centred = bool(torch.rand(1, generator=generator) < 0.5)
         places = (label == wanted).nonzero() if centred else label[:0].nonzero()
         if len(places):
@@ -177,12 +94,12 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
     return {name: torch.stack(parts) for name, parts in batch.items()}
 
 
-def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
+def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """Dice, HD95 and ASSD, each the mean over structures, and Dice of the smallest structure."""
-    found = range(1, int(batch["classes"][0]))
+    found = range(1, facts.classes)
     ours, theirs = (metrics.one_hot(x[:, 0], found) for x in (prediction, batch["label"]))
     dice = metrics.dice(ours, theirs)
-    hd95, assd = metrics.surface_distances_mm(ours, theirs, batch["spacing"])
+    hd95, assd = metrics.surface_distances_mm(ours, theirs, facts.spacing_mm)
     return {
         "dice": dice.mean(1),
         "hd95": hd95.mean(1),
@@ -198,7 +115,7 @@ def colour(labels: Tensor) -> Tensor:
     return table.to(torch.uint8).to(labels.device)[shown]
 
 
-def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
+def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The middle slice: image, output and truth in colours, and which pixels are wrong."""
     z = batch["image"].shape[2] // 2
     low, high = batch["window"].T.reshape(2, -1, 1, 1)
@@ -213,10 +130,23 @@ def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
     }
 
 
-TASK = Task(
-    id="segmentation",
-    title="Segmentation",
-    survey="3.2",
+FIELDS = {
+    "image": Field("N 1 D H W", "HU or arbitrary", "a stack of slices: the input"),
+    "label": Field("N 1 D H W", "class", "the structure of each voxel, 0: none", dtype="uint8"),
+    "window": Field("N 2", "as image", "the values shown black and white"),
+}
+
+QUESTION = Question(
+    id="structures",
+    title="Segmentation of structures",
+    fields=FIELDS,
+    facts={
+        "dims": "3: stacks of slices",
+        "channels": "1",
+        "classes": "how many labels there are, 0 (none of the structures) included",
+        "structures": "names of the labels 1, 2, …, from the largest structure to the smallest",
+        "spacing_mm": "size of a voxel along z, y and x in mm",
+    },
     headline="dice",
     metrics={
         "dice": Metric(
@@ -247,9 +177,8 @@ TASK = Task(
         "full": Plan(steps=30_000, batch=8, evaluations=40),
     },
     make=make,
-    own=own_cases,
     sample=sample,
     score=score,
     pictures=pictures,
-    lesson="04_segmentation/01_segmentation",
+    kinds=("brain_tissue", "lung_tumours/without_4"),
 )
