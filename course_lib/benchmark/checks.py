@@ -152,21 +152,25 @@ def every_weight_learns(subject: Subject, stage: Stage) -> None:
         demand(stepped == set(turn.players), f"stepped {stepped} instead of {set(turn.players)}")
 
 
-def in_stage(subject: Subject, stage: Stage) -> Method:
-    """A fresh method that has begun all stages before this one, as in a training."""
+def in_stage(subject: Subject, stage: Stage, steps: int = 0) -> Method:
+    """A fresh method that has been through all stages before this one, `steps` steps in each."""
     with device.seeded(0):
         method = subject.make().fresh(subject.splits.facts)
         for before in method.stages:
             if before.name == stage.name:
                 return method
-            with entered(method, before, subject.splits.train):
-                pass
+            with entered(method, before, subject.splits.train) as turn:
+                turn.train()
+                batch = subject.batch(method)
+                for _ in range(steps):
+                    list(turn.step(batch))
     raise ValueError(f"{stage.name} is no stage of {type(method).__name__}.")
 
 
 def the_loss_falls(subject: Subject, stage: Stage) -> None:
     """A few steps on one batch lower the loss, unless players play against each other."""
-    method, losses = in_stage(subject, stage), []
+    # What learns on others' features needs features that say something.
+    method, losses = in_stage(subject, stage, steps=20), []
     with device.seeded(0), entered(method, stage, subject.splits.train) as turn:
         turn.train()
         batch = subject.batch(method)

@@ -172,14 +172,19 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     result = {name: torch.full((len(label),), torch.nan) for name in METRICS}
     for which in scanner.unique():
         own = scanner == which
-        hit = scores.correct(prediction[own], label[own])
-        found = shares(prediction[own], label[own]) | {
-            "sensitivity": hit.masked_fill(label[own] != 1, torch.nan),
-            "specificity": hit.masked_fill(label[own] != 0, torch.nan),
-        }
+        found = shares(prediction[own], label[own]) | recalls(prediction[own], label[own])
         for name, values in found.items():
             result[name][own.cpu()] = values.float().cpu()
     return result
+
+
+def recalls(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
+    """Whether each case of class 1, and each of class 0, is recognised; nan for the other."""
+    hit = scores.correct(probabilities, label)
+    return {
+        "sensitivity": hit.masked_fill(label != 1, torch.nan),
+        "specificity": hit.masked_fill(label != 0, torch.nan),
+    }
 
 
 def shares(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from course_lib.data import own
 from course_lib.errors import CourseError
 from course_lib.tasks.base import Field, Splits
 from course_lib.tasks.classification import malignancy
-from course_lib.tasks.classification.malignancy import SHARED, Size, alternating, shares, stream
+from course_lib.tasks.classification.malignancy import Size, alternating, recalls, shares, stream
 
 SIZES = {"smoke": Size(24, 12, 16), "class": Size(1000, 200, 400), "full": Size(*3 * [10**9])}
 MARGIN = 2  # pixels by which images are shifted in training
@@ -74,11 +74,17 @@ def _part(data: own.Labelled, name: str, count: int, group: str) -> Cases:
 
 
 def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
-    """Every case's share of each score."""
-    found = shares(prediction, batch["label"])
+    """Every case's share of each score; with more than two classes, recall of 0 and of 1 is
+    undefined."""
+    label = batch["label"]
+    of_two = recalls(prediction, label)
+    if facts.classes != 2:
+        of_two = {name: torch.full_like(values, torch.nan) for name, values in of_two.items()}
+    found = shares(prediction, label) | of_two
     return {name: values.float().cpu() for name, values in found.items()}
 
 
+RECALLS = {"sensitivity": 1, "specificity": 0}
 FIELDS = {
     "image": Field("N channels *space", "0 to 1", "an image or a volume: the input"),
     "mask": Field("N 1 *space", "class", "1 everywhere: nothing is outlined", dtype="uint8"),
@@ -92,7 +98,11 @@ QUESTION = replace(
     id="own",
     title="Classification of your own images",
     fields=FIELDS,
-    metrics=SHARED,
+    metrics=malignancy.SHARED
+    | {
+        name: replace(malignancy.METRICS[name], text=f"Recall of class {number}; two classes only.")
+        for name, number in RECALLS.items()
+    },
     sources={PATH: ()},
     make=make,
     score=score,
