@@ -11,9 +11,21 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.parts.segmentation.stacks import padded
+
+def padded(image: Tensor, multiples: Sequence[int]) -> Tensor:
+    """The image with its last axes continued at their ends to multiples of the given numbers.
+
+    Crop the network's answer back to the image's sides.
+    """
+    spatial = image.shape[2:]
+    factors = [1] * (len(spatial) - len(multiples)) + list(multiples)
+    missing = [-side % factor for side, factor in zip(spatial, factors, strict=True)]
+    if not any(missing):
+        return image
+    return F.pad(image, [n for k in reversed(missing) for n in (0, k)], mode="replicate")
 
 
 def two_convolutions(before: int, after: int, dims: int = 2) -> nn.Sequential:

@@ -2,7 +2,8 @@
 
 import torch
 
-from course_lib.parts.segmentation.stacks import from_slices, padded, standardise, to_slices
+from course_lib.parts.segmentation.stacks import from_slices, standardise, to_slices
+from course_lib.parts.u_net import padded
 from tests.segmentation.example import noise
 
 

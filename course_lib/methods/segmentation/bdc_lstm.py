@@ -28,8 +28,8 @@ from course_lib.methods.base import Loss, Stage
 from course_lib.methods.segmentation import Segmenter
 from course_lib.parts.segmentation.conv_lstm import BiConvLSTM
 from course_lib.parts.segmentation.losses import damped_cross_entropy
-from course_lib.parts.segmentation.stacks import from_slices, padded, standardise, to_slices
-from course_lib.parts.u_net import UNetwork
+from course_lib.parts.segmentation.stacks import from_slices, standardise, to_slices
+from course_lib.parts.u_net import UNetwork, padded
 
 
 class KUNet(nn.Module):

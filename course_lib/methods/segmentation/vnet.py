@@ -23,7 +23,7 @@ from course_lib.cases import Facts
 from course_lib.errors import CourseError
 from course_lib.methods.segmentation import Segmenter
 from course_lib.parts.segmentation.losses import LOSSES, known_loss
-from course_lib.parts.segmentation.stacks import padded
+from course_lib.parts.u_net import padded
 
 
 class Stage3D(nn.Module):

@@ -1,8 +1,7 @@
-"""Stacks of slices for networks: intensities, slice by slice, and sides that do not divide."""
+"""Stacks of slices for networks: intensities, and slice by slice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -24,16 +23,3 @@ def to_slices(stack: Tensor) -> Tensor:
 def from_slices(slices: Tensor, cases: int) -> Tensor:
     """(N·D, C, H, W) → (N, C, D, H, W) of `cases` = N stacks."""
     return slices.unflatten(0, (cases, -1)).movedim(1, 2)
-
-
-def padded(image: Tensor, multiples: Sequence[int]) -> Tensor:
-    """The image with its last axes continued at their ends to multiples of the given numbers.
-
-    Crop the network's answer back to the image's sides.
-    """
-    spatial = image.shape[2:]
-    factors = [1] * (len(spatial) - len(multiples)) + list(multiples)
-    missing = [-side % factor for side, factor in zip(spatial, factors, strict=True)]
-    if not any(missing):
-        return image
-    return F.pad(image, [n for k in reversed(missing) for n in (0, k)], mode="replicate")
