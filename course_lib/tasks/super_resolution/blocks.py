@@ -1,8 +1,8 @@
 """Blocks of slices for super-resolution: cut from real CT, rendered brains or the user's volumes.
 
-Not a task itself. Everything lies on one scale, -1000 to 1000: HU for CT; for other volumes black
-is -1000 and the brightest half percent of the volume 1000, so that one set of networks and scores
-serves both. `hounsfield` (N,) says which it is.
+Not a question itself. Everything lies on one scale, -1000 to 1000: HU for CT; for other volumes
+black is -1000 and the brightest half percent of the volume 1000, so that one set of networks and
+scores serves both. The fact `hounsfield` says which it is.
 """
 
 import zlib
@@ -14,10 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Cases
-from course_lib.data import own
+from course_lib.cases import Cases, Facts
 from course_lib.data.volume import Volume
-from course_lib.errors import CourseError
 from course_lib.parts.super_resolution.planes import Scale
 from course_lib.physics.degradation import degrade
 from course_lib.physics.resolution import enlarge
@@ -142,14 +140,13 @@ def cases(
         tensors={
             "high_resolution": high,
             "low_resolution": spoil(high, kind, scale, (seed, f"{subject}/{group}")),
-            "scale": torch.tensor(scale).expand(count, 3).contiguous(),
-            "hounsfield": torch.full((count,), hounsfield),
         },
         case=[f"{subject}/z{z:03d}y{y:03d}x{x:03d}" for z, y, x in places],
         subject=[subject] * count,
         group=[group] * count,
         spacing_mm=torch.tensor([tuple(spacing_mm)]).expand(count, 3),
         provenance=provenance,
+        facts=Facts(dims=3, channels=1, range=RANGE, scale=scale, hounsfield=hounsfield),
     )
 
 
@@ -167,20 +164,3 @@ def with_mixed_factors(train: Cases, kind: str, seed: int) -> Cases:
         scale = (factor, 1, 1) if kind == "thick" else (1, factor, factor)
         enlarged.append(enlarge(spoil(high, kind, scale, (seed, f"mixed {factor}")), scale))
     return replace(train, tensors=train.tensors | {"interpolated": torch.cat(enlarged, dim=1)})
-
-
-def own_volumes(data: own.OwnData, crop: int) -> tuple[dict[str, list[Volume]], int]:
-    """The user's volumes by part, and the side in pixels that blocks of all of them can have.
-
-    Raises CourseError for a volume that is smaller than one block.
-    """
-    own.expect(data, own.Scans, "super_resolution")
-    small = min(data.volumes, key=lambda v: min(v.image.shape))
-    side = min(crop, *(min(v.image.shape[1:]) // 12 * 12 for v in data.volumes))
-    if side < 24 or min(len(v.image) for v in data.volumes) < DEPTH:
-        raise CourseError(
-            f"{small.subject} has {small.image.shape} voxels (z, y, x); a block needs at least "
-            f"{DEPTH} slices of 24 x 24."
-        )
-    members = parts([v.subject for v in data.volumes])
-    return {part: [data.volumes[i] for i in rows] for part, rows in members.items()}, side
