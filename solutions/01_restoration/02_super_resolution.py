@@ -275,7 +275,7 @@ gain = {}
 for kind in ("bicubic", "blur", "kspace"):
     cases = super_resolution.make(f"{patients}/{kind}_x3", profile, seed).test
     gain[kind] = report(f"{kind}, CSN", trained, cases)
-    gain[kind] -= report(f"{kind}, cubic spline", spline, cases)
+    gain[kind] -= report(f"{kind}, cubic spline", spline.fresh(cases.facts), cases)
 
 # %% tags=["lesson"]
 for kind in ("blur", "kspace"):
