@@ -7,7 +7,7 @@ scores serves both. The fact `hounsfield` says which it is.
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -33,6 +33,20 @@ BRAIN = {
     "high_resolution": "rendered from measured label maps; MNI152: measured, an average",
     "low_resolution": "simulated from the same",
 }
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How detail is lost: the kind, the factors along (z, y, x), and the seed of the noise."""
+
+    kind: str
+    scale: Scale
+    seed: int
+
+
+def factors(kind: str, factor: int) -> Scale:
+    """Factors along (z, y, x): thick slices lose detail between slices, all else within them."""
+    return (factor, 1, 1) if kind == "thick" else (1, factor, factor)
 
 
 @lru_cache(maxsize=1)
@@ -125,10 +139,7 @@ def cases(
     spacing_mm: Sequence[float],
     group: str,
     provenance: dict[str, str],
-    *,
-    kind: str,
-    scale: Scale,
-    seed: int,
+    loss: Loss,
     hounsfield: bool = True,
 ) -> Cases:
     """Blocks of a volume on the common scale from their first voxels on, and what is left."""
@@ -139,28 +150,30 @@ def cases(
     return Cases(
         tensors={
             "high_resolution": high,
-            "low_resolution": spoil(high, kind, scale, (seed, f"{subject}/{group}")),
+            "low_resolution": spoil(high, loss, f"{subject}/{group}"),
         },
         case=[f"{subject}/z{z:03d}y{y:03d}x{x:03d}" for z, y, x in places],
         subject=[subject] * count,
         group=[group] * count,
         spacing_mm=torch.tensor([tuple(spacing_mm)]).expand(count, 3),
         provenance=provenance,
-        facts=Facts(dims=3, channels=1, range=RANGE, scale=scale, hounsfield=hounsfield),
+        facts=Facts(dims=3, channels=1, range=RANGE, scale=loss.scale, hounsfield=hounsfield),
     )
 
 
-def spoil(high: Tensor, kind: str, scale: Scale, seed: tuple[int, str]) -> Tensor:
-    """Low resolution of the data set's kind, on the common scale."""
-    generator = torch.Generator().manual_seed(zlib.crc32(f"super_resolution/{seed}".encode()))
-    return degrade(high, kind, scale, THICK_NOISE if kind == "thick" else 0.0, generator)
+def spoil(high: Tensor, loss: Loss, part: str) -> Tensor:
+    """Low resolution on the common scale; each part has noise of its own."""
+    word = f"super_resolution/{(loss.seed, part)}"
+    generator = torch.Generator().manual_seed(zlib.crc32(word.encode()))
+    noise = THICK_NOISE if loss.kind == "thick" else 0.0
+    return degrade(high, loss.kind, loss.scale, noise, generator)
 
 
-def with_mixed_factors(train: Cases, kind: str, seed: int) -> Cases:
+def with_mixed_factors(train: Cases, loss: Loss) -> Cases:
     """The same with `interpolated` (N, K, D, H, W): the blocks spoilt by each of MIXED_FACTORS and
     enlarged again by cubic splines."""
     high, enlarged = train["high_resolution"], []
     for factor in MIXED_FACTORS:
-        scale = (factor, 1, 1) if kind == "thick" else (1, factor, factor)
-        enlarged.append(enlarge(spoil(high, kind, scale, (seed, f"mixed {factor}")), scale))
+        other = replace(loss, scale=factors(loss.kind, factor))
+        enlarged.append(enlarge(spoil(high, other, f"mixed {factor}"), other.scale))
     return replace(train, tensors=train.tensors | {"interpolated": torch.cat(enlarged, dim=1)})

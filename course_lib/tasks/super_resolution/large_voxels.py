@@ -69,8 +69,7 @@ def parse(dataset: str) -> tuple[str, str, Scale]:
     """(patients, kind, factors along z, y, x) from a data set's name."""
     patients, _, rest = dataset.partition("/")
     kind, _, factor = rest.partition("_x")
-    number = int(factor)
-    return patients, kind, (number, 1, 1) if kind == "thick" else (1, number, number)
+    return patients, kind, blocks.factors(kind, int(factor))
 
 
 @lru_cache(maxsize=2)
@@ -78,9 +77,9 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     """Cuts blocks and spoils them. The seed decides the noise of thick slices and how brains are
     deformed. The latest cases are kept: a lesson asks for the same ones often."""
     patients, kind, scale = parse(dataset)
-    spoil, size = {"kind": kind, "scale": scale, "seed": seed}, SIZES[profile]
+    loss, size = blocks.Loss(kind, scale, seed), SIZES[profile]
     if patients == "brain_t1":
-        return _brains(size, spoil)
+        return _brains(size, loss)
     chest = blocks.chest(size.pixel_mm)
     side = min(chest.shape[1:]) // 12 * 12  # every factor divides 12
     lungs = [((side - size.crop) // 2, round(x * side - size.crop / 2)) for x in (0.32, 0.68)]
@@ -89,7 +88,7 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     def of_chest(starts: tuple[int, ...], corners: list, crop: int, group: str) -> Cases:
         places = [(z, *corner) for z in starts for corner in corners]
         about = ("LIDC-IDRI-0001", (2.5, *pixels), group, blocks.CT)
-        return blocks.cases(chest, places, crop, *about, **spoil)
+        return blocks.cases(chest, places, crop, *about, loss)
 
     tests = [of_chest((TEST_BLOCK,), lungs, size.crop, SAME_PATIENT)]
     if patients == "chest_ct+lung_tumours":
@@ -99,34 +98,34 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
             places = blocks.around_tumour(patient, fine.shape, size.crop, size.test_blocks)
             spacing = (patient.spacing_mm[0], *pixels)
             about = (patient.subject, spacing, OTHER_PATIENTS, blocks.CT)
-            others.append(blocks.cases(fine, places, size.crop, *about, **spoil))
+            others.append(blocks.cases(fine, places, size.crop, *about, loss))
         tests = others + tests
     train = of_chest(size.train_blocks, [(0, 0)], side, "training")
     return Splits(
-        train=blocks.with_mixed_factors(train, kind, seed),
+        train=blocks.with_mixed_factors(train, loss),
         validation=of_chest((VALIDATION_BLOCK,), lungs, size.crop, "validation"),
         test=join(tests),
     )
 
 
-def _brains(size: Size, spoil: dict) -> Splits:
+def _brains(size: Size, loss: blocks.Loss) -> Splits:
     """Blocks of rendered brains, and of the average brain that was measured."""
     pixel_mm = 1.2 * size.pixel_mm
 
     def of(fine: Tensor, subject: str, count: int, group: str) -> Cases:
         places = blocks.spread(size.crop, count, size.crop, fine.shape)
         about = (subject, (pixel_mm,) * 3, group, blocks.BRAIN)
-        return blocks.cases(fine, places, size.crop, *about, **spoil, hounsfield=False)
+        return blocks.cases(fine, places, size.crop, *about, loss, hounsfield=False)
 
     def donor(name: str, count: int, group: str) -> Cases:
-        return of(blocks.brain(name, size.crop, pixel_mm, spoil["seed"]), name, count, group)
+        return of(blocks.brain(name, size.crop, pixel_mm, loss.seed), name, count, group)
 
     everything = size.crop // DEPTH
     train = join([donor(d, everything, "training") for d in TRAIN_DONORS[: size.donors]])
     average = of(blocks.average_brain(size.crop, pixel_mm), "MNI152", size.test_blocks, AVERAGE)
     tests = [donor(d, size.test_blocks, OTHER_DONORS) for d in TEST_DONORS]
     return Splits(
-        train=blocks.with_mixed_factors(train, spoil["kind"], spoil["seed"]),
+        train=blocks.with_mixed_factors(train, loss),
         validation=donor(VALIDATION_DONOR, 2, "validation"),
         test=join([*tests, average]),
     )
@@ -157,16 +156,16 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     cases = len(prediction)
     prediction, target = (x.clamp(*RANGE) for x in (prediction, batch["high_resolution"]))
     data_range = RANGE[1] - RANGE[0]
-    planes = [to_planes(volume, facts.scale) for volume in (prediction, target)]
+    found, wanted = (to_planes(volume, facts.scale) for volume in (prediction, target))
 
     def mean(values: Tensor) -> Tensor:
         return values.view(cases, -1).nanmean(dim=1)
 
     return {
         "psnr": image_metrics.psnr(prediction, target, data_range),
-        "ssim": mean(image_metrics.ssim(*(p - RANGE[0] for p in planes), data_range)),
-        "edge_distance": mean(texture.edge_distance(*planes)),
-        "edge_sharpness": mean(texture.edge_sharpness(*planes)),
+        "ssim": mean(image_metrics.ssim(found - RANGE[0], wanted - RANGE[0], data_range)),
+        "edge_distance": mean(texture.edge_distance(found, wanted)),
+        "edge_sharpness": mean(texture.edge_sharpness(found, wanted)),
     }
 
 

@@ -12,7 +12,7 @@ from course_lib.tasks.base import Splits
 from course_lib.tasks.super_resolution import blocks, large_voxels
 from course_lib.tasks.super_resolution.large_voxels import OTHER_PATIENTS, SIZES
 
-KIND, SCALE = "bicubic", (1, 3, 3)
+KIND, FACTOR = "bicubic", 3
 
 
 def make(dataset: str, profile: str, seed: int) -> Splits:
@@ -25,7 +25,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
     size = SIZES[profile]
     members, side = volumes(data, size.crop)
     words = {"high_resolution": data.provenance, "low_resolution": f"simulated; {data.provenance}"}
-    how = {"kind": KIND, "scale": SCALE, "seed": seed}
+    loss = blocks.Loss(KIND, blocks.factors(KIND, FACTOR), seed)
     hounsfield = all(volume.unit == "HU" for found in members.values() for volume in found)
 
     def part(name: str, count: int, group: str) -> Cases:
@@ -36,12 +36,12 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
             fine = image.clamp(*blocks.RANGE) if ct else blocks.scaled(image)
             places = blocks.spread(len(fine), count, side, fine.shape)
             about = (volume.subject, volume.spacing_mm, group, words)
-            found.append(blocks.cases(fine, places, side, *about, **how, hounsfield=hounsfield))
+            found.append(blocks.cases(fine, places, side, *about, loss, hounsfield))
         return join(found)
 
     share = max(1, 8 * len(size.train_blocks) // len(members["train"]))
     return Splits(
-        train=blocks.with_mixed_factors(part("train", share, "training"), KIND, seed),
+        train=blocks.with_mixed_factors(part("train", share, "training"), loss),
         validation=part("validation", 1, "validation"),
         test=part("test", size.test_blocks, OTHER_PATIENTS),
     )
