@@ -51,5 +51,9 @@ METHODS = (
         ref=22,
         cite="Zhang et al. 2019, IEEE ICASSP",
         doi="10.1109/ICASSP.2019.8682178",
+        variants={
+            "without the structural term": {"structural": 0.0},
+            "without the Radon term": {"radon": 0.0},
+        },
     ),
 )

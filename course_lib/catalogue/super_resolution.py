@@ -40,6 +40,7 @@ METHODS = (
         kind="supervised",
         cite="Shi et al. 2016, CVPR",
         doi="10.1109/CVPR.2016.207",
+        variants={"ESPCN (3D)": {"dimensions": 3}},
     ),
     Entry(
         id="recnn_3d",
@@ -49,6 +50,10 @@ METHODS = (
         ref=11,
         cite="Pham et al. 2019, Comput. Med. Imaging Graph.",
         doi="10.1016/j.compmedimag.2019.101647",
+        variants={
+            "3D SRCNN": {"residual": False, "layers": 3},
+            "without the residual": {"residual": False},
+        },
     ),
     Entry(
         id="csn",

@@ -50,10 +50,10 @@ from course_lib.physics import ct
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-reconstruction = catalogue.task(task)
-splits = reconstruction.splits(dataset, profile, seed)
+reconstruction = catalogue.question(task, dataset)
+splits = reconstruction.make(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
-pixel_mm = float(case["pixel_mm"][0])
+pixel_mm = splits.facts.pixel_mm
 
 # %% tags=["lesson"]
 show.images(
@@ -186,7 +186,7 @@ data_step = exercise("reconstruction_ct.data_step").check(data_step)
 # safe.
 
 # %% tags=["lesson"]
-scan = scanner(case)
+scan = scanner(splits.facts)
 data, image, stages = scan.data(case["sinogram"]), torch.zeros_like(case["target"]), {}
 for number in range(1, 201):
     image = data_step(image, data, scan, scan.adjoint, 1.0)
@@ -236,13 +236,13 @@ primal_dual = catalogue.build("learned_primal_dual")
 show.source(type(primal_dual).forward)
 
 # %% [markdown]
-# **JSR-Net** (Zhang 2019) makes the missing views an unknown of their own. In each stage the
+# **JSR-Net** (Zhang 2019) makes the missing views an unknown of their own. In each round the
 # measured views pull the complete sinogram to the data, a network fills the rest, and a filtered
 # back-projection of what still disagrees corrects the image. Look for these in the code.
 
 # %% tags=["lesson"]
-jsr_net = catalogue.build("jsr_net")
-show.source(type(jsr_net.rounds[0]).forward)
+jsr_net = catalogue.build("jsr_net").fresh(splits.facts)
+show.source(type(jsr_net.chain[0]).forward)
 
 # %% [markdown]
 # The next cell trains and tests. It is the cell that the benchmark runs, for every method, data

@@ -26,5 +26,6 @@ class FBP(Classical):
 
     def predict(self, batch: Batch) -> Tensor:
         """The reconstruction."""
-        scan = scanner(batch)
-        return hounsfield(scan.fbp(scan.data(batch["sinogram"]), self.window))
+        sinogram = batch["sinogram"]
+        scan = scanner(self.facts, sinogram.device)
+        return hounsfield(scan.fbp(scan.data(sinogram), self.window))

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 
@@ -28,9 +28,13 @@ class FBPConvNet(Method):
 
     def __init__(self, features: tuple[int, ...] = (16, 16, 32, 64, 128, 16)) -> None:
         super().__init__()
+        self.features = features
+
+    def build(self, facts: Facts) -> None:
+        """The U-Net."""
         from monai.networks.nets import BasicUNet
 
-        self.network = BasicUNet(2, 1, 1, features, act="relu", norm="batch")
+        self.network = BasicUNet(2, 1, 1, self.features, act="relu", norm="batch")
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 1, H, W) → (N, 1, H, W), relative attenuation."""

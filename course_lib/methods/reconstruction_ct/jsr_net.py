@@ -2,30 +2,29 @@
 
 New in the paper: a joint spatial-Radon model. The views that were not measured are unknowns like
 the image, and both must agree. An alternating scheme is unrolled, its two regularisers become CNNs.
-With M the mask of measured views, Â the projector of *all* views and Â⁺ its FBP, each stage does
+With M the mask of measured views, Â the projector of *all* views and Â⁺ its FBP, each round does
 
     f ← Â u + M (y - Â u) w           data step: measured views pull f to y, the others follow u
     f ← f + Γₖ([f, Â u, M])           a CNN on the sinogram
     u ← u + tₖ Â⁺(f - Â u)            least-squares step: FBP of a residual nearly solves Â u = f
     u ← u + Λₖ(u)                     a CNN on the image
-    loss = mean (u - u*)² + a (1 - SSIM(u, u*)) + b mean (f - Â u*)²
+    loss = image · mean (u - u*)² + structural · (1 - SSIM(u, u*)) + radon · mean (f - Â u*)²
 
-with w = 1 / (1 + e^-sₖ) and the step tₖ learnt. Input (N, 1, measured views, detectors) line
-integrals, output (N, 1, H, W) HU.
+with w = 1 / (1 + e^-sₖ) and the step tₖ learnt. The weights of the terms are options; 0 leaves the
+structural or the Radon term out. Input (N, 1, measured views, detectors) line integrals, output
+(N, 1, H, W) HU.
 
 The paper leaves open how the sub-problems are solved and what its structural term is: the FBP step
-and SSIM are our reading. Shrunk: 3 stages, CNNs of three layers with 24 maps.
+and SSIM are our reading. Shrunk: 3 rounds, CNNs of three layers with 24 maps.
 
 Zhang, Dong & Liu 2019, IEEE ICASSP, pp. 3657-3661, doi 10.1109/ICASSP.2019.8682178.
 """
-
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.metrics.image import ssim
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
@@ -43,8 +42,8 @@ def regulariser(inputs: int, width: int) -> nn.Sequential:
     )
 
 
-class Stage(nn.Module):
-    """One stage: (u, f) → (u, f)."""
+class Round(nn.Module):
+    """One round: (u, f) → (u, f)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -63,36 +62,53 @@ class Stage(nn.Module):
 
 
 class JSRNet(Method):
-    """Joint spatial-Radon domain network. `structural`: a, `radon`: b."""
+    """Joint spatial-Radon domain network."""
 
     def __init__(
-        self, stages: int = 3, width: int = 24, structural: float = 0.01, radon: float = 0.1
+        self,
+        rounds: int = 3,
+        width: int = 24,
+        image: float = 1.0,
+        structural: float = 0.01,
+        radon: float = 0.1,
     ) -> None:
         super().__init__()
-        self.rounds = nn.ModuleList(Stage(width) for _ in range(stages))
-        self.structural, self.radon = structural, radon
+        self.rounds, self.width = rounds, width
+        self.image, self.structural, self.radon = image, structural, radon
+
+    def build(self, facts: Facts) -> None:
+        """The rounds, each with networks of its own."""
+        self.chain = nn.ModuleList(Round(self.width) for _ in range(self.rounds))
 
     def forward(self, scan: Scanner, data: Tensor, mask: Tensor, image: Tensor) -> tuple:
         """Image u (N, 1, H, W) and complete sinogram f (N, 1, all views, detectors)."""
-        for stage in self.rounds:
-            image, full = stage(scan, image, data, mask)
+        for one in self.chain:
+            image, full = one(scan, image, data, mask)
         return image, full
 
+    def complete(self, batch: Batch) -> Scanner:
+        """The scanner of all views."""
+        return scanner(self.facts, batch["sinogram"].device, complete=True)
+
     def _both(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        scan = scanner(batch, complete=True)
-        measured, sinogram = batch["measured"][0], scan.data(batch["sinogram"])
+        scan = self.complete(batch)
+        sinogram = scan.data(batch["sinogram"])
+        measured = torch.tensor(self.facts.measured, device=sinogram.device)
         data = sinogram.new_zeros(len(sinogram), 1, len(measured), sinogram.shape[-1])
         data[:, :, measured] = sinogram
         mask = measured.to(data)[:, None].expand_as(data)
         return self(scan, data, mask, relative_attenuation(batch["fbp"]))
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Pixels and structure of the image, and the complete sinogram."""
         image, full = self._both(batch)
         truth = relative_attenuation(batch["target"])
-        loss = F.mse_loss(image, truth) + self.structural * (1 - ssim(image, truth, 2.0).mean())
-        wanted = scanner(batch, complete=True)(truth)
-        yield "network", loss + self.radon * F.mse_loss(full, wanted)
+        terms = {"image": F.mse_loss(image, truth)}
+        if self.structural:
+            terms["structural"] = 1 - ssim(image, truth, 2.0).mean()
+        if self.radon:
+            terms["radon"] = F.mse_loss(full, self.complete(batch)(truth))
+        return terms
 
     def predict(self, batch: Batch) -> Tensor:
         """The reconstruction in HU."""

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 from course_lib.parts.reconstruction_ct.scanner import Scanner, scanner
@@ -71,8 +71,13 @@ class LearnedPrimalDual(Method):
 
     def __init__(self, iterations: int = 6, width: int = 24) -> None:
         super().__init__()
-        self.dual = nn.ModuleList(proximal(MEMORY + 2, width) for _ in range(iterations))
-        self.primal = nn.ModuleList(proximal(MEMORY + 1, width) for _ in range(iterations))
+        self.iterations, self.width = iterations, width
+
+    def build(self, facts: Facts) -> None:
+        """Two networks for each iteration, one in either space."""
+        every = range(self.iterations)
+        self.dual = nn.ModuleList(proximal(MEMORY + 2, self.width) for _ in every)
+        self.primal = nn.ModuleList(proximal(MEMORY + 1, self.width) for _ in every)
         here, sharpen = torch.zeros(3, 3), torch.zeros(3, 3)
         here[1, 1] = 1
         sharpen[1] = GAIN * torch.tensor([-0.12, 0.25, -0.12])
@@ -101,8 +106,9 @@ class LearnedPrimalDual(Method):
         return image[:, :1]
 
     def _image(self, batch: Batch) -> Tensor:
-        scan = scanner(batch)
-        return self(scan, scan.data(batch["sinogram"]))
+        sinogram = batch["sinogram"]
+        scan = scanner(self.facts, sinogram.device)
+        return self(scan, scan.data(sinogram))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean squared error to the true image."""

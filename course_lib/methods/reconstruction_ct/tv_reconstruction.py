@@ -31,7 +31,7 @@ class TVReconstruction(Classical):
 
     def predict(self, batch: Batch) -> Tensor:
         """The reconstruction."""
-        scan = scanner(batch)
+        scan = scanner(self.facts, batch["sinogram"].device)
         start = relative_attenuation(batch["fbp"]).clamp_min(0)
         return hounsfield(self.solve(scan, scan.data(batch["sinogram"]), start))
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.super_resolution.planes import from_planes, plane_factors, scale_of, to_planes
+from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.physics.resolution import enlarge
 
 
@@ -13,6 +13,6 @@ class Bicubic(Classical):
 
     def predict(self, batch: Batch) -> Tensor:
         """The enlarged volume."""
-        low, scale = batch["low_resolution"], scale_of(batch["scale"])
+        low, scale = batch["low_resolution"], self.facts.scale
         fine = enlarge(to_planes(low, scale), plane_factors(scale), "bicubic")
         return from_planes(fine, len(low), scale)

@@ -22,11 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
-from course_lib.errors import CourseError
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.super_resolution.planes import from_planes, plane_factors, scale_of, to_planes
+from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.parts.super_resolution.shuffle import linear_start, shuffle
 
 
@@ -66,55 +65,38 @@ class Split(nn.Module):
 
 
 class CSN(Method):
-    """Channel splitting network."""
+    """Channel splitting network, for the data set's factors."""
 
-    def __init__(
-        self, scale: tuple[int, int, int] = (1, 3, 3), blocks: int = 4, width: int = 32
-    ) -> None:
+    def __init__(self, blocks: int = 4, width: int = 32) -> None:
         super().__init__()
-        self.scale = tuple(scale)
+        self.blocks, self.width = blocks, width
+
+    def build(self, facts: Facts) -> None:
+        """Blocks on the coarse grid, then `width` maps for each place inside an enlarged pixel."""
+        width, self.factors = self.width, plane_factors(facts.scale)
         self.head = conv(1, width)
-        self.blocks = nn.Sequential(*(Split(width) for _ in range(blocks)))
+        self.body = nn.Sequential(*(Split(width) for _ in range(self.blocks)))
         self.fuse = conv(width, width)
-        self.enlarge = self._enlarge(width)
+        self.enlarge = conv(width, width * prod(self.factors))
         self.last = conv(width, 1)
         with torch.no_grad():
+            places = slice(0, prod(self.factors))  # those of map 0
+            self.enlarge.weight[places] = 0
+            self.enlarge.weight[places, 0] = linear_start(self.factors)
+            self.enlarge.bias[places] = 0
             for layer in (self.head, self.fuse, self.last):
                 layer.weight[0] = 0
                 layer.bias[0] = 0
             self.head.weight[0, 0, 1, 1] = self.last.weight[0, 0, 1, 1] = 1
 
-    def _enlarge(self, width: int) -> nn.Conv2d:
-        """`width` maps for each place inside an enlarged pixel."""
-        factors = plane_factors(self.scale)
-        layer = conv(width, width * prod(factors))
-        with torch.no_grad():
-            first = slice(0, prod(factors))  # the places of map 0
-            layer.weight[first] = 0
-            layer.weight[first, 0] = linear_start(factors)
-            layer.bias[first] = 0
-        return layer
-
-    def prepare(self, train: Cases) -> None:
-        """Takes the data set's factors: each needs an enlarging layer of its own."""
-        scale = scale_of(train["scale"])
-        if scale != self.scale:
-            self.scale = scale
-            self.enlarge = self._enlarge(self.head.out_channels).to(train.device)
-
     def forward(self, low: Tensor) -> Tensor:
         """Coarse planes (M, 1, h, w) → fine ones, relative attenuation."""
         features = self.head(low)
-        features = self.fuse(self.blocks(features)) + features
-        return self.last(shuffle(self.enlarge(features), plane_factors(self.scale)))
+        features = self.fuse(self.body(features)) + features
+        return self.last(shuffle(self.enlarge(features), self.factors))
 
     def _planes(self, batch: Batch, name: str) -> Tensor:
-        scale = scale_of(batch["scale"])
-        if scale != self.scale:
-            raise CourseError(
-                f"This network enlarges by {self.scale} (z, y, x), not by {scale}: train another."
-            )
-        return to_planes(relative_attenuation(batch[name]), scale)
+        return to_planes(relative_attenuation(batch[name]), self.facts.scale)
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean absolute error to the high-resolution planes."""
@@ -124,4 +106,4 @@ class CSN(Method):
     def predict(self, batch: Batch) -> Tensor:
         """The high-resolution volume in HU."""
         fine = hounsfield(self(self._planes(batch, "low_resolution")))
-        return from_planes(fine, len(batch["low_resolution"]), self.scale)
+        return from_planes(fine, len(batch["low_resolution"]), self.facts.scale)

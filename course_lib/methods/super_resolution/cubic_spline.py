@@ -8,7 +8,6 @@ from torch import Tensor
 
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
-from course_lib.parts.super_resolution.planes import scale_of
 from course_lib.physics.resolution import enlarge
 
 
@@ -17,4 +16,4 @@ class CubicSpline(Classical):
 
     def predict(self, batch: Batch) -> Tensor:
         """The enlarged volume."""
-        return enlarge(batch["low_resolution"], scale_of(batch["scale"]))
+        return enlarge(batch["low_resolution"], self.facts.scale)

@@ -20,72 +20,57 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.super_resolution.planes import from_planes, plane_factors, scale_of, to_planes
+from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.parts.super_resolution.shuffle import linear_start, shuffle
 
 
 class ESPCN(Method):
-    """Efficient sub-pixel convolutional network."""
+    """Efficient sub-pixel convolutional network, for the data set's factors.
 
-    def __init__(
-        self,
-        scale: tuple[int, int, int] = (1, 3, 3),
-        dimensions: int = 2,
-        maps: tuple[int, int] = (64, 32),
-    ) -> None:
+    Arguments:
+        dimensions: 2 for planes, 3 for volumes.
+        maps: of the first and the second layer.
+    """
+
+    def __init__(self, dimensions: int = 2, maps: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
-        self.dimensions, self.scale = dimensions, tuple(scale)
-        self.convolution = nn.Conv2d if dimensions == 2 else nn.Conv3d
+        if dimensions not in (2, 3):
+            raise CourseError(f"ESPCN works in dimensions 2 or 3, not {dimensions!r}.")
+        self.dimensions, self.maps = dimensions, maps
+
+    def build(self, facts: Facts) -> None:
+        """Two layers of features, and one channel for each place inside an enlarged pixel."""
+        planes = self.dimensions == 2
+        self.factors = plane_factors(facts.scale) if planes else facts.scale
+        convolution = nn.Conv2d if planes else nn.Conv3d
+        first, second = self.maps
         self.features = nn.Sequential(
-            self.convolution(1, maps[0], 5, padding=2, padding_mode="replicate"),
+            convolution(1, first, 5, padding=2, padding_mode="replicate"),
             nn.ReLU(inplace=True),
-            self.convolution(maps[0], maps[1], 3, padding=1, padding_mode="replicate"),
+            convolution(first, second, 3, padding=1, padding_mode="replicate"),
             nn.ReLU(inplace=True),
         )
+        places = prod(self.factors)
+        self.last = convolution(second, places, 3, padding=1, padding_mode="replicate")
         with torch.no_grad():
             for layer in self.features[::2]:
                 layer.weight[0] = 0
                 layer.bias[0] = 0
-                layer.weight[(0, 0, *[layer.kernel_size[0] // 2] * dimensions)] = 1
-        self.last = self._last(maps[1])
-
-    @property
-    def factors(self) -> tuple[int, ...]:
-        """The factor along each axis that the network sees."""
-        return plane_factors(self.scale) if self.dimensions == 2 else self.scale
-
-    def _last(self, maps: int) -> nn.Module:
-        """One channel for each place inside an enlarged pixel."""
-        places = prod(self.factors)
-        layer = self.convolution(maps, places, 3, padding=1, padding_mode="replicate")
-        with torch.no_grad():
-            layer.weight[:, 0] = linear_start(self.factors)
-            layer.bias[:] = 0
-        return layer
-
-    def prepare(self, train: Cases) -> None:
-        """Takes the data set's factors: each needs a last layer of its own."""
-        scale = scale_of(train["scale"])
-        if scale != self.scale:
-            self.scale = scale
-            self.last = self._last(self.last.in_channels).to(train.device)
+                layer.weight[(0, 0, *[layer.kernel_size[0] // 2] * self.dimensions)] = 1
+            self.last.weight[:, 0] = linear_start(self.factors)
+            self.last.bias[:] = 0
 
     def forward(self, low: Tensor) -> Tensor:
         """Coarse planes (M, 1, h, w) or volumes (N, 1, d, h, w) → fine ones."""
         return shuffle(self.last(self.features(low)), self.factors)
 
     def _image(self, batch: Batch, name: str) -> Tensor:
-        scale = scale_of(batch["scale"])
-        if scale != self.scale:
-            raise CourseError(
-                f"This network enlarges by {self.scale} (z, y, x), not by {scale}: train another."
-            )
         image = relative_attenuation(batch[name])
-        return to_planes(image, scale) if self.dimensions == 2 else image
+        return to_planes(image, self.facts.scale) if self.dimensions == 2 else image
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean squared error to the high-resolution image."""
@@ -95,5 +80,6 @@ class ESPCN(Method):
     def predict(self, batch: Batch) -> Tensor:
         """The high-resolution volume in HU."""
         fine = hounsfield(self(self._image(batch, "low_resolution")))
-        cases = len(batch["low_resolution"])
-        return from_planes(fine, cases, self.scale) if self.dimensions == 2 else fine
+        if self.dimensions == 3:
+            return fine
+        return from_planes(fine, len(batch["low_resolution"]), self.facts.scale)

@@ -22,10 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
+from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.super_resolution.planes import scale_of
 from course_lib.physics.resolution import enlarge
 
 
@@ -37,22 +37,32 @@ class ReCNN(Method):
         self, layers: int = 6, width: int = 16, residual: bool = True, reference: bool = False
     ) -> None:
         super().__init__()
+        self.layers, self.width = layers, width
         self.residual, self.reference = residual, reference
-        widths = [1 + reference, *[width] * (layers - 1), 1]
+
+    def build(self, facts: Facts) -> None:
+        """The same network for every factor."""
+        widths = [1 + self.reference, *[self.width] * (self.layers - 1), 1]
         convolutions = [
             nn.Conv3d(before, after, 3, padding=1) for before, after in pairwise(widths)
         ]
         parts = [part for layer in convolutions for part in (layer, nn.ReLU(inplace=True))]
-        self.layers = nn.Sequential(*parts[:-1])
+        self.network = nn.Sequential(*parts[:-1])
 
     def forward(self, enlarged: Tensor) -> Tensor:
         """(N, 1 or 2, D, H, W) → (N, 1, D, H, W), relative attenuation."""
-        found = self.layers(enlarged)
+        found = self.network(enlarged)
         return found + enlarged[:, :1] if self.residual else found
 
     def _input(self, enlarged: Tensor, batch: Batch) -> Tensor:
-        channels = [enlarged, batch["reference"]] if self.reference else [enlarged]
-        return relative_attenuation(torch.cat(channels, dim=1))
+        if not self.reference:
+            return relative_attenuation(enlarged)
+        if "reference" not in batch:
+            raise CourseError(
+                "With reference=True, ReCNN needs a second contrast: a field `reference`, which "
+                "these cases do not have."
+            )
+        return relative_attenuation(torch.cat([enlarged, batch["reference"]], dim=1))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean squared error to the high-resolution volume, over mixed factors."""
@@ -60,6 +70,7 @@ class ReCNN(Method):
         yield "network", F.mse_loss(self(self._input(batch["interpolated"], batch)), target)
 
     def predict(self, batch: Batch) -> Tensor:
-        """The high-resolution volume in HU, for whatever factors the batch has."""
-        enlarged = enlarge(batch["low_resolution"], scale_of(batch["scale"]))
+        """The high-resolution volume in HU, enlarged by the factors that `facts` hold: put another
+        data set's facts there, and the same weights answer for its factors."""
+        enlarged = enlarge(batch["low_resolution"], self.facts.scale)
         return hounsfield(self(self._input(enlarged, batch)))

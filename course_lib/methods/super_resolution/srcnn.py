@@ -19,16 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.super_resolution.planes import (
-    Scale,
-    from_planes,
-    plane_factors,
-    scale_of,
-    to_planes,
-)
+from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.physics.resolution import enlarge
 
 
@@ -37,12 +31,17 @@ class SRCNN(Method):
 
     def __init__(self, maps: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
+        self.maps = maps
+
+    def build(self, facts: Facts) -> None:
+        """Three layers, the same for every factor."""
+        first, second = self.maps
         self.layers = nn.Sequential(
-            nn.Conv2d(1, maps[0], 9, padding=4, padding_mode="replicate"),
+            nn.Conv2d(1, first, 9, padding=4, padding_mode="replicate"),
             nn.ReLU(inplace=True),
-            nn.Conv2d(maps[0], maps[1], 1),
+            nn.Conv2d(first, second, 1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(maps[1], 1, 5, padding=2, padding_mode="replicate"),
+            nn.Conv2d(second, 1, 5, padding=2, padding_mode="replicate"),
         )
         with torch.no_grad():
             for layer in self.layers[::2]:
@@ -55,18 +54,19 @@ class SRCNN(Method):
         """(M, 1, H, W) → (M, 1, H, W), relative attenuation."""
         return self.layers(enlarged)
 
-    def _enlarged(self, batch: Batch) -> tuple[Tensor, Scale]:
-        scale = scale_of(batch["scale"])
-        low = to_planes(relative_attenuation(batch["low_resolution"]), scale)
-        return enlarge(low, plane_factors(scale), "bicubic"), scale
+    def _planes(self, batch: Batch, name: str) -> Tensor:
+        return to_planes(relative_attenuation(batch[name]), self.facts.scale)
+
+    def _enlarged(self, batch: Batch) -> Tensor:
+        low = self._planes(batch, "low_resolution")
+        return enlarge(low, plane_factors(self.facts.scale), "bicubic")
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean squared error to the high-resolution planes."""
-        enlarged, scale = self._enlarged(batch)
-        target = to_planes(relative_attenuation(batch["high_resolution"]), scale)
-        yield "network", F.mse_loss(self(enlarged), target)
+        target = self._planes(batch, "high_resolution")
+        yield "network", F.mse_loss(self(self._enlarged(batch)), target)
 
     def predict(self, batch: Batch) -> Tensor:
         """The high-resolution volume in HU."""
-        enlarged, scale = self._enlarged(batch)
-        return from_planes(hounsfield(self(enlarged)), len(batch["low_resolution"]), scale)
+        fine = hounsfield(self(self._enlarged(batch)))
+        return from_planes(fine, len(batch["low_resolution"]), self.facts.scale)

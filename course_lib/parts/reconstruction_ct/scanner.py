@@ -1,16 +1,16 @@
-"""The scanner inside an iterative or learned reconstruction: scaled, and known from a batch.
+"""The scanner inside an iterative or learned reconstruction: scaled, and known from facts.
 
 Networks want numbers of order one and an operator of norm one. With x = μ / μ_water and A the
 parallel-beam projector in mm, this is  Â = A / ‖A‖,  and a sinogram p of line integrals becomes
 y = p / (μ_water ‖A‖), so that y ≈ Â x.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from course_lib.cases import Facts
 from course_lib.physics import ct
 
 
@@ -47,18 +47,18 @@ class Scanner:
         return sinogram / (ct.MU_WATER * self.norm)
 
 
-def scanner(batch: Mapping[str, Tensor], complete: bool = False) -> Scanner:
-    """The scanner that measured a batch; all its cases share one geometry.
+def scanner(facts: Facts, device: torch.device | str = "cpu", *, complete: bool = False) -> Scanner:
+    """The scanner that measured a data set.
 
     Arguments:
-        batch: `angles` (N, V) in degrees and `measured` (N, V), which of these V views were taken;
-            `pixel_mm` (N,) and `fbp` (N, 1, size, size), for the grid.
+        facts: `angles` in degrees of V views and `measured`, which of them were taken; `size` and
+            `pixel_mm` of the images.
+        device: where the images are.
         complete: the scanner of all V views instead.
     """
-    angles, measured = batch["angles"][0], batch["measured"][0]
-    degrees = tuple((angles if complete else angles[measured]).tolist())
-    image = batch["fbp"]
-    return _scanner(image.shape[-1], degrees, float(batch["pixel_mm"][0]), image.device)
+    views = zip(facts.angles, facts.measured, strict=True)
+    degrees = tuple(angle for angle, taken in views if taken or complete)
+    return _scanner(facts.size, degrees, facts.pixel_mm, torch.device(device))
 
 
 @lru_cache(maxsize=8)

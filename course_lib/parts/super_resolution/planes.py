@@ -1,17 +1,12 @@
 """Where a 2D method works in a 3D block: in the planes along which detail was lost.
 
-`scale` holds whole factors along (z, y, x). Lost in-plane, (1, s, s): axial planes (y, x). Lost
-through-plane, (s, 1, 1): coronal planes (z, x).
+The fact `scale` holds whole factors along (z, y, x). Lost in-plane, (1, s, s): axial planes (y, x).
+Lost through-plane, (s, 1, 1): coronal planes (z, x).
 """
 
 from torch import Tensor
 
 Scale = tuple[int, int, int]
-
-
-def scale_of(scale: Tensor) -> Scale:
-    """The factors of a batch, from its field `scale` (N, 3): the same for all its cases."""
-    return tuple(int(factor) for factor in scale[0])
 
 
 def plane_factors(scale: Scale) -> tuple[int, int]:

@@ -17,7 +17,7 @@ very matrix which made their data would look better than they are.
 Patients, split, grid and exposure are those of `ct_scans`. A network that has only ever seen whole
 slices would be surprised by the made-up chest around the test crops, so training shows it both:
 copies of the training slices, turned, scaled and mirrored, half of them cropped and put into the
-same made-up chest. No test patient is used for that.
+same made-up chest. No test patient is used for that. `own.py` scans the user's patients.
 """
 
 from collections.abc import Callable
@@ -28,14 +28,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases, join, random_index
-from course_lib.data import own
+from course_lib.cases import Batch, Cases, Facts, join, random_index
 from course_lib.data.volume import Volume
 from course_lib.parts.hounsfield import relative_attenuation
 from course_lib.parts.reconstruction_ct.scanner import scanner
 from course_lib.physics import ct
 from course_lib.tasks import ct_scans
-from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
+from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits
 
 PHOTONS, ELECTRONIC_NOISE = 4000.0, 5.0  # arriving behind the thickest twentieth of a slice
 VIEWS = 120  # of a complete scan; the steps of 1.5 degrees have no rounding error
@@ -78,41 +77,22 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     chest = chest_ct.load()
     how = (size, ACQUISITIONS[acquisition], seed)
     block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
-    tests = [_part(chest, block, ct_scans.SAME_PATIENT, "block", *how)]
+    tests = [scanned(chest, block, ct_scans.SAME_PATIENT, "block", *how)]
     if "lung_tumours" in patients:
         for patient in lung_tumours.load():
             slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
-            tests.append(_part(patient, slices, ct_scans.OTHER_PATIENTS, patient.subject, *how))
+            tests.append(scanned(patient, slices, ct_scans.OTHER_PATIENTS, patient.subject, *how))
         tests = tests[1:] + tests[:1]
     training = ct_scans.training_slices(size.every)
     validation = ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
     return Splits(
-        train=_part(chest, training, "training", "training", *how, size.copies),
-        validation=_part(chest, validation, "validation", "validation", *how),
+        train=scanned(chest, training, "training", "training", *how, size.copies),
+        validation=scanned(chest, validation, "validation", "validation", *how),
         test=join(tests),
     )
 
 
-def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
-    """The scan with 30 views of the user's CT volumes (`Scans` in HU), split by subject."""
-    size = SIZES[profile]
-    chosen = ct_scans.own_slices(
-        data, "reconstruction_ct", size.every, size.validation_slices, size.test_slices
-    )
-    how = (size, ACQUISITIONS["30_views"], seed)
-
-    def part(name: str, group: str, copies: int = 1) -> Cases:
-        scans = [_part(v, rows, group, v.subject, *how, copies) for v, rows in chosen[name]]
-        return join(scans)
-
-    return Splits(
-        train=part("train", "training", size.copies),
-        validation=part("validation", "validation"),
-        test=part("test", ct_scans.OTHER_PATIENTS),
-    )
-
-
-def _part(
+def scanned(
     volume: Volume,
     slices: list[int],
     group: str,
@@ -185,12 +165,10 @@ def _scan(
 ) -> Cases:
     """The scan of slices (N, 1, 2 size, 2 size) HU, as Cases on the grid of half as many pixels."""
     count, pixels = len(fine), fine.shape[-1] // 2
-    pixel_mm = ct_scans.FIELD_MM / pixels
-    angles = ct.angles(VIEWS)
-    measured = torch.zeros(VIEWS, dtype=torch.bool)
-    measured[views] = True
-    beam = ct.ParallelBeam(pixels, angles[measured], pixel_mm)
-    rays = ct.ParallelBeam(2 * pixels, angles[measured], pixel_mm / 2, 2 * beam.detectors)
+    facts = facts_of(pixels, views)
+    angles = ct.angles(VIEWS)[views]
+    beam = ct.ParallelBeam(pixels, angles, facts.pixel_mm)
+    rays = ct.ParallelBeam(2 * pixels, angles, facts.pixel_mm / 2, 2 * beam.detectors)
     clean = _by_parts(rays, ct.hu_to_attenuation(fine)).unflatten(-1, (-1, 2))
     clean = -torch.log(torch.exp(-clean).mean(-1))  # Photons add up, line integrals do not.
     sent = ct_scans.exposure(clean, PHOTONS)
@@ -200,22 +178,34 @@ def _scan(
     return Cases(
         tensors={
             "sinogram": sinogram,
-            "angles": angles.float().expand(count, -1).contiguous(),
-            "measured": measured.expand(count, -1).contiguous(),
             "fbp": ct.attenuation_to_hu(_by_parts(beam.fbp, sinogram)),
             "target": F.avg_pool2d(fine, 2),
             "region": inside.expand(count, 4).contiguous(),
-            "pixel_mm": torch.full((count,), pixel_mm),
         },
         case=case,
         subject=[subject] * count,
         group=[group] * count,
-        spacing_mm=torch.full((count, 2), pixel_mm),
+        spacing_mm=torch.full((count, 2), facts.pixel_mm),
         provenance={
             "sinogram": "simulated scan of measured HU",
             "fbp": "reconstruction of a simulated scan",
             "target": "measured HU on a coarser grid; around the crops a made-up chest",
         },
+        facts=facts,
+    )
+
+
+def facts_of(pixels: int, views: slice) -> Facts:
+    """Those of a data set of images with `pixels` along a side, scanned from these views."""
+    taken = range(VIEWS)[views]
+    return Facts(
+        dims=2,
+        channels=1,
+        range=ct_scans.HU_RANGE,
+        size=pixels,
+        pixel_mm=ct_scans.FIELD_MM / pixels,
+        angles=tuple(ct.angles(VIEWS).tolist()),
+        measured=tuple(view in taken for view in range(VIEWS)),
     )
 
 
@@ -229,9 +219,9 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
     return train.batch(random_index(train, count, generator))
 
 
-def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
+def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """PSNR, SSIM, RMSE in two windows, and how far the image contradicts the sinogram."""
-    scan = scanner(batch)
+    scan = scanner(facts, prediction.device)
     data = scan.data(batch["sinogram"])
     projected = scan(relative_attenuation(prediction.clamp_min(-1000)))
     residual = (projected - data).flatten(1).norm(dim=1) / data.flatten(1).norm(dim=1)
@@ -239,15 +229,31 @@ def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
     return scores | {"data_residual": 100 * residual}
 
 
-def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
+def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The scored region's middle: FBP, output, truth, and output minus truth."""
     return ct_scans.pictures(batch["fbp"], prediction, batch["target"], batch["region"])
 
 
-TASK = Task(
-    id="reconstruction_ct",
+FIELDS = {
+    "sinogram": Field("N 1 views detectors", "line integral", "the measured views: the input"),
+    "fbp": Field("N 1 size size", "HU", "what filtered back-projection makes of them"),
+    "target": Field("N 1 size size", "HU", "the slice itself"),
+    "region": Field("N 4", "pixels", "top, left, bottom, right of what is scored", dtype="int64"),
+}
+
+QUESTION = Question(
+    id="few_views",
     title="Reconstruction of CT from few views",
-    survey="2.1.3",
+    fields=FIELDS,
+    facts={
+        "dims": "2: slices",
+        "channels": "1",
+        "range": "HU that images are clipped to before they are scored",
+        "size": "pixels along a side of an image",
+        "pixel_mm": "side of a pixel in mm, and distance between detectors",
+        "angles": "of all views of a complete scan, in degrees",
+        "measured": "which of these views were taken",
+    },
     headline="psnr",
     metrics=ct_scans.METRICS
     | {
@@ -272,9 +278,8 @@ TASK = Task(
         "full": Plan(steps=50_000, batch=8, evaluations=40),
     },
     make=make,
-    own=own_cases,
     sample=sample,
     score=score,
     pictures=pictures,
-    lesson="01_restoration/03_ct_reconstruction",
+    kinds=("chest_ct/30_views", "chest_ct/120_degrees"),
 )

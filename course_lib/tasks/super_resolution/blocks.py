@@ -1,23 +1,21 @@
 """Blocks of slices for super-resolution: cut from real CT, rendered brains or the user's volumes.
 
-Not a task itself. Everything lies on one scale, -1000 to 1000: HU for CT; for other volumes black
-is -1000 and the brightest half percent of the volume 1000, so that one set of networks and scores
-serves both. `hounsfield` (N,) says which it is.
+Not a question itself. Everything lies on one scale, -1000 to 1000: HU for CT; for other volumes
+black is -1000 and the brightest half percent of the volume 1000, so that one set of networks and
+scores serves both. The fact `hounsfield` says which it is.
 """
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Cases
-from course_lib.data import own
+from course_lib.cases import Cases, Facts
 from course_lib.data.volume import Volume
-from course_lib.errors import CourseError
 from course_lib.parts.super_resolution.planes import Scale
 from course_lib.physics.degradation import degrade
 from course_lib.physics.resolution import enlarge
@@ -35,6 +33,20 @@ BRAIN = {
     "high_resolution": "rendered from measured label maps; MNI152: measured, an average",
     "low_resolution": "simulated from the same",
 }
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How detail is lost: the kind, the factors along (z, y, x), and the seed of the noise."""
+
+    kind: str
+    scale: Scale
+    seed: int
+
+
+def factors(kind: str, factor: int) -> Scale:
+    """Factors along (z, y, x): thick slices lose detail between slices, all else within them."""
+    return (factor, 1, 1) if kind == "thick" else (1, factor, factor)
 
 
 @lru_cache(maxsize=1)
@@ -127,10 +139,7 @@ def cases(
     spacing_mm: Sequence[float],
     group: str,
     provenance: dict[str, str],
-    *,
-    kind: str,
-    scale: Scale,
-    seed: int,
+    loss: Loss,
     hounsfield: bool = True,
 ) -> Cases:
     """Blocks of a volume on the common scale from their first voxels on, and what is left."""
@@ -141,46 +150,30 @@ def cases(
     return Cases(
         tensors={
             "high_resolution": high,
-            "low_resolution": spoil(high, kind, scale, (seed, f"{subject}/{group}")),
-            "scale": torch.tensor(scale).expand(count, 3).contiguous(),
-            "hounsfield": torch.full((count,), hounsfield),
+            "low_resolution": spoil(high, loss, f"{subject}/{group}"),
         },
         case=[f"{subject}/z{z:03d}y{y:03d}x{x:03d}" for z, y, x in places],
         subject=[subject] * count,
         group=[group] * count,
         spacing_mm=torch.tensor([tuple(spacing_mm)]).expand(count, 3),
         provenance=provenance,
+        facts=Facts(dims=3, channels=1, range=RANGE, scale=loss.scale, hounsfield=hounsfield),
     )
 
 
-def spoil(high: Tensor, kind: str, scale: Scale, seed: tuple[int, str]) -> Tensor:
-    """Low resolution of the data set's kind, on the common scale."""
-    generator = torch.Generator().manual_seed(zlib.crc32(f"super_resolution/{seed}".encode()))
-    return degrade(high, kind, scale, THICK_NOISE if kind == "thick" else 0.0, generator)
+def spoil(high: Tensor, loss: Loss, part: str) -> Tensor:
+    """Low resolution on the common scale; each part has noise of its own."""
+    word = f"super_resolution/{(loss.seed, part)}"
+    generator = torch.Generator().manual_seed(zlib.crc32(word.encode()))
+    noise = THICK_NOISE if loss.kind == "thick" else 0.0
+    return degrade(high, loss.kind, loss.scale, noise, generator)
 
 
-def with_mixed_factors(train: Cases, kind: str, seed: int) -> Cases:
+def with_mixed_factors(train: Cases, loss: Loss) -> Cases:
     """The same with `interpolated` (N, K, D, H, W): the blocks spoilt by each of MIXED_FACTORS and
     enlarged again by cubic splines."""
     high, enlarged = train["high_resolution"], []
     for factor in MIXED_FACTORS:
-        scale = (factor, 1, 1) if kind == "thick" else (1, factor, factor)
-        enlarged.append(enlarge(spoil(high, kind, scale, (seed, f"mixed {factor}")), scale))
+        other = replace(loss, scale=factors(loss.kind, factor))
+        enlarged.append(enlarge(spoil(high, other, f"mixed {factor}"), other.scale))
     return replace(train, tensors=train.tensors | {"interpolated": torch.cat(enlarged, dim=1)})
-
-
-def own_volumes(data: own.OwnData, crop: int) -> tuple[dict[str, list[Volume]], int]:
-    """The user's volumes by part, and the side in pixels that blocks of all of them can have.
-
-    Raises CourseError for a volume that is smaller than one block.
-    """
-    own.expect(data, own.Scans, "super_resolution")
-    small = min(data.volumes, key=lambda v: min(v.image.shape))
-    side = min(crop, *(min(v.image.shape[1:]) // 12 * 12 for v in data.volumes))
-    if side < 24 or min(len(v.image) for v in data.volumes) < DEPTH:
-        raise CourseError(
-            f"{small.subject} has {small.image.shape} voxels (z, y, x); a block needs at least "
-            f"{DEPTH} slices of 24 x 24."
-        )
-    members = parts([v.subject for v in data.volumes])
-    return {part: [data.volumes[i] for i in rows] for part, rows in members.items()}, side

@@ -10,15 +10,15 @@ whose volumes, how detail is lost, and by which factor:
                          /thick_x3       through-plane, means over thick slices, and noise of 10 HU
     brain_t1/kspace_x3                   the same kinds on rendered T1 brains
 
-Factors are 2, 3 and 4, and 6 for one network that serves factors it never saw. `scale` (N, 3) holds
-a case's factors along (z, y, x). All networks may use the planes that lost detail, or the block.
+Factors are 2, 3 and 4, and 6 for one network that serves factors it never saw. The fact `scale`
+holds them along (z, y, x). All networks may use the planes that lost detail, or the block.
 
 Patients: blocks of `chest_ct` (one patient) train and validate; one more, 10 mm away from them, is
 reported apart. The four patients of `lung_tumours` are only ever tested on: blocks around the
 tumour. In-plane all are resampled to one pixel size; slices stay as measured (2.5 and 3 mm).
 Brains: T1 rendered from the label maps of six donors, each in one part only; the measured average
-MNI152 is a second test, and a smooth one. Of the user's own volumes (`bicubic_x3`), subjects are
-split by `subject_split`. What is not CT is put on the same scale: see `blocks`.
+MNI152 is a second test, and a smooth one. What is not CT is put on the same scale: see `blocks`.
+`own.py` spoils the user's volumes.
 """
 
 from dataclasses import dataclass
@@ -27,12 +27,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases, join, random_index
-from course_lib.data import own
+from course_lib.cases import Batch, Cases, Facts, join, random_index
 from course_lib.metrics import image as image_metrics
 from course_lib.metrics import texture
-from course_lib.parts.super_resolution.planes import Scale, scale_of, to_planes
-from course_lib.tasks.base import Metric, Panel, Plan, Splits, Task
+from course_lib.parts.super_resolution.planes import Scale, to_planes
+from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits
 from course_lib.tasks.super_resolution import blocks
 from course_lib.tasks.super_resolution.blocks import DEPTH, MIXED_FACTORS, RANGE
 
@@ -70,8 +69,7 @@ def parse(dataset: str) -> tuple[str, str, Scale]:
     """(patients, kind, factors along z, y, x) from a data set's name."""
     patients, _, rest = dataset.partition("/")
     kind, _, factor = rest.partition("_x")
-    number = int(factor)
-    return patients, kind, (number, 1, 1) if kind == "thick" else (1, number, number)
+    return patients, kind, blocks.factors(kind, int(factor))
 
 
 @lru_cache(maxsize=2)
@@ -79,9 +77,9 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     """Cuts blocks and spoils them. The seed decides the noise of thick slices and how brains are
     deformed. The latest cases are kept: a lesson asks for the same ones often."""
     patients, kind, scale = parse(dataset)
-    spoil, size = {"kind": kind, "scale": scale, "seed": seed}, SIZES[profile]
+    loss, size = blocks.Loss(kind, scale, seed), SIZES[profile]
     if patients == "brain_t1":
-        return _brains(size, spoil)
+        return _brains(size, loss)
     chest = blocks.chest(size.pixel_mm)
     side = min(chest.shape[1:]) // 12 * 12  # every factor divides 12
     lungs = [((side - size.crop) // 2, round(x * side - size.crop / 2)) for x in (0.32, 0.68)]
@@ -90,7 +88,7 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     def of_chest(starts: tuple[int, ...], corners: list, crop: int, group: str) -> Cases:
         places = [(z, *corner) for z in starts for corner in corners]
         about = ("LIDC-IDRI-0001", (2.5, *pixels), group, blocks.CT)
-        return blocks.cases(chest, places, crop, *about, **spoil)
+        return blocks.cases(chest, places, crop, *about, loss)
 
     tests = [of_chest((TEST_BLOCK,), lungs, size.crop, SAME_PATIENT)]
     if patients == "chest_ct+lung_tumours":
@@ -100,74 +98,49 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
             places = blocks.around_tumour(patient, fine.shape, size.crop, size.test_blocks)
             spacing = (patient.spacing_mm[0], *pixels)
             about = (patient.subject, spacing, OTHER_PATIENTS, blocks.CT)
-            others.append(blocks.cases(fine, places, size.crop, *about, **spoil))
+            others.append(blocks.cases(fine, places, size.crop, *about, loss))
         tests = others + tests
     train = of_chest(size.train_blocks, [(0, 0)], side, "training")
     return Splits(
-        train=blocks.with_mixed_factors(train, kind, seed),
+        train=blocks.with_mixed_factors(train, loss),
         validation=of_chest((VALIDATION_BLOCK,), lungs, size.crop, "validation"),
         test=join(tests),
     )
 
 
-def _brains(size: Size, spoil: dict) -> Splits:
+def _brains(size: Size, loss: blocks.Loss) -> Splits:
     """Blocks of rendered brains, and of the average brain that was measured."""
     pixel_mm = 1.2 * size.pixel_mm
 
     def of(fine: Tensor, subject: str, count: int, group: str) -> Cases:
         places = blocks.spread(size.crop, count, size.crop, fine.shape)
         about = (subject, (pixel_mm,) * 3, group, blocks.BRAIN)
-        return blocks.cases(fine, places, size.crop, *about, **spoil, hounsfield=False)
+        return blocks.cases(fine, places, size.crop, *about, loss, hounsfield=False)
 
     def donor(name: str, count: int, group: str) -> Cases:
-        return of(blocks.brain(name, size.crop, pixel_mm, spoil["seed"]), name, count, group)
+        return of(blocks.brain(name, size.crop, pixel_mm, loss.seed), name, count, group)
 
     everything = size.crop // DEPTH
     train = join([donor(d, everything, "training") for d in TRAIN_DONORS[: size.donors]])
     average = of(blocks.average_brain(size.crop, pixel_mm), "MNI152", size.test_blocks, AVERAGE)
     tests = [donor(d, size.test_blocks, OTHER_DONORS) for d in TEST_DONORS]
     return Splits(
-        train=blocks.with_mixed_factors(train, spoil["kind"], spoil["seed"]),
+        train=blocks.with_mixed_factors(train, loss),
         validation=donor(VALIDATION_DONOR, 2, "validation"),
         test=join([*tests, average]),
-    )
-
-
-def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
-    """Blocks of the user's volumes (`Scans`), spoilt as in `bicubic_x3`; native pixels are kept."""
-    size = SIZES[profile]
-    members, side = blocks.own_volumes(data, size.crop)
-    spoil = {"kind": "bicubic", "scale": (1, 3, 3), "seed": seed}
-    words = {"high_resolution": data.provenance, "low_resolution": f"simulated; {data.provenance}"}
-
-    def part(name: str, count: int, group: str) -> Cases:
-        found = []
-        for volume in members[name]:
-            image, ct = torch.from_numpy(volume.image), volume.unit == "HU"
-            fine = image.clamp(*RANGE) if ct else blocks.scaled(image)
-            places = blocks.spread(len(fine), count, side, fine.shape)
-            about = (volume.subject, volume.spacing_mm, group, words)
-            found.append(blocks.cases(fine, places, side, *about, **spoil, hounsfield=ct))
-        return join(found)
-
-    share = max(1, 8 * len(size.train_blocks) // len(members["train"]))
-    return Splits(
-        train=blocks.with_mixed_factors(part("train", share, "training"), "bicubic", seed),
-        validation=part("validation", 1, "validation"),
-        test=part("test", size.test_blocks, OTHER_PATIENTS),
     )
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
     """Random patches of whole depth, all mirrored alike. `interpolated` (count, 1, D, H, W) has a
     factor of its own, drawn from MIXED_FACTORS, in every case."""
-    scale = scale_of(train["scale"])
+    scale = train.facts.scale
     side = min(SIZES[profile].patch, train["high_resolution"].shape[-1])
     coarse = [train["high_resolution"].shape[-1] // scale[2], side // scale[2]]
     case = random_index(train, count, generator)
     corner = torch.randint(coarse[0] - coarse[1] + 1, (count, 2), generator=generator).to(case)
     factor = torch.randint(len(MIXED_FACTORS), (count,), generator=generator).tolist()
-    parts: dict[str, list[Tensor]] = {name: [] for name in train.tensors if train[name].ndim == 5}
+    parts: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
     for k, (number, (y, x)) in enumerate(zip(case.tolist(), corner.tolist(), strict=True)):
         for name, patches in parts.items():
             step, width = (1, coarse[1]) if name == "low_resolution" else (scale[2], side)
@@ -175,44 +148,41 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
             patch = train[name][number, :, :, top : top + width, left : left + width]
             patches.append(patch[factor[k], None] if name == "interpolated" else patch)
     axes = [axis for axis in (2, 3, 4) if torch.rand(1, generator=generator) < 0.5]
-    batch = {name: torch.stack(patches).flip(axes) for name, patches in parts.items()}
-    return batch | {"scale": train["scale"][:1].expand(count, 3)}
+    return {name: torch.stack(patches).flip(axes) for name, patches in parts.items()}
 
 
-def score(prediction: Tensor, batch: Batch) -> dict[str, Tensor]:
+def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """PSNR, SSIM and what is left of the edges, per block."""
-    scale, cases = scale_of(batch["scale"]), len(prediction)
+    cases = len(prediction)
     prediction, target = (x.clamp(*RANGE) for x in (prediction, batch["high_resolution"]))
     data_range = RANGE[1] - RANGE[0]
-    planes = [to_planes(volume, scale) for volume in (prediction, target)]
+    found, wanted = (to_planes(volume, facts.scale) for volume in (prediction, target))
 
     def mean(values: Tensor) -> Tensor:
         return values.view(cases, -1).nanmean(dim=1)
 
     return {
         "psnr": image_metrics.psnr(prediction, target, data_range),
-        "ssim": mean(image_metrics.ssim(*(p - RANGE[0] for p in planes), data_range)),
-        "edge_distance": mean(texture.edge_distance(*planes)),
-        "edge_sharpness": mean(texture.edge_sharpness(*planes)),
+        "ssim": mean(image_metrics.ssim(found - RANGE[0], wanted - RANGE[0], data_range)),
+        "edge_distance": mean(texture.edge_distance(found, wanted)),
+        "edge_sharpness": mean(texture.edge_sharpness(found, wanted)),
     }
 
 
-def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
+def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The middle plane that lost detail: input (coarse pixels), output, truth, and the error."""
-    scale = scale_of(batch["scale"])
     low = batch["low_resolution"]
-    for axis, factor in enumerate(scale, start=2):
+    for axis, factor in enumerate(facts.scale, start=2):
         low = low.repeat_interleave(factor, dim=axis)
 
     def middle(volume: Tensor) -> Tensor:
-        if scale[0] == 1:
+        if facts.scale[0] == 1:
             return volume[:, 0, DEPTH // 2]
         # Slices are about twice as thick as pixels are wide: so the coronal plane keeps its shape.
         return volume[:, 0, :, volume.shape[3] // 2].repeat_interleave(2, dim=1)
 
     output, truth = middle(prediction), middle(batch["high_resolution"])
-    ct = bool(batch["hounsfield"].all())
-    window, unit = ((-1000.0, 400.0), "HU") if ct else (RANGE, "a.u.")
+    window, unit = ((-1000.0, 400.0), "HU") if facts.hounsfield else (RANGE, "a.u.")
     return {
         "input": Panel(middle(low), "grey", window, unit, shared=True),
         "output": Panel(output, "grey", window, unit, shared=False),
@@ -221,10 +191,31 @@ def pictures(prediction: Tensor, batch: Batch) -> dict[str, Panel]:
     }
 
 
-TASK = Task(
-    id="super_resolution",
+FIELDS = {
+    "high_resolution": Field("N 1 D H W", "HU or a.u.", "the block as it is: the target"),
+    "low_resolution": Field(
+        "N 1 d h w", "HU or a.u.", "the same block in fewer, larger voxels: the input"
+    ),
+    "interpolated": Field(
+        "N K D H W",
+        "HU or a.u.",
+        "the block spoilt by several factors (in a batch, by one drawn at random) and enlarged "
+        "again by cubic splines",
+        where=("train", "batch"),
+    ),
+}
+
+QUESTION = Question(
+    id="large_voxels",
     title="Super-resolution of CT and MR",
-    survey="2.1.2",
+    fields=FIELDS,
+    facts={
+        "dims": "3: blocks of slices",
+        "channels": "1",
+        "range": "that images are clipped to before they are scored",
+        "scale": "factors along (z, y, x) by which voxels became larger",
+        "hounsfield": "whether values are HU; if not, -1000 is black and 1000 bright",
+    },
     headline="psnr",
     metrics={
         "psnr": Metric(
@@ -258,9 +249,8 @@ TASK = Task(
         "full": Plan(steps=40_000, batch=16, evaluations=40),
     },
     make=make,
-    own=own_cases,
     sample=sample,
     score=score,
     pictures=pictures,
-    lesson="01_restoration/02_super_resolution",
+    kinds=("chest_ct/bicubic_x3", "brain_t1/thick_x2"),
 )

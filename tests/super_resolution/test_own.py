@@ -1,0 +1,45 @@
+"""Super-resolution of volumes of one's own."""
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+
+from course_lib import catalogue
+from course_lib.errors import CourseError
+from course_lib.tasks.base import PARTS
+from course_lib.tasks.super_resolution import own
+from tests.super_resolution.example import volumes
+
+
+def test_own_volumes_become_blocks_that_fit_all_of_them(tmp_path):
+    draw = np.random.default_rng(0)
+    for name, shape in (("a", (40, 30, 14)), ("b", (26, 50, 13)), ("c", (30, 30, 30))):
+        image = nibabel.Nifti1Image(draw.random(shape, np.float32), np.diag([1, 1, 2, 1]))
+        nibabel.save(image, tmp_path / f"{name}.nii.gz")
+    question = catalogue.question("super_resolution", f"path:{tmp_path}")
+    splits = question.make(f"path:{tmp_path}", "smoke", 0)
+    assert splits.train["high_resolution"].shape[1:] == (1, 12, 24, 24)
+    assert splits.train.spacing_mm[0].tolist() == [2.0, 1.0, 1.0]
+    subjects = [getattr(splits, part).subject for part in PARTS]
+    assert sorted(name for part in subjects for name in part) == ["a", "b", "c"]
+    batch = question.sample(splits.train, "smoke", 2, torch.Generator().manual_seed(0))
+    assert batch["low_resolution"].shape == (2, 1, 12, 8, 8)
+    nibabel.save(
+        nibabel.Nifti1Image(np.ones((40, 40, 5), np.float32), np.eye(4)), tmp_path / "d.nii"
+    )
+    with pytest.raises(CourseError, match="at least 12 slices"):
+        question.make(f"path:{tmp_path}", "smoke", 0)
+
+
+@pytest.mark.parametrize("unit", ["HU", "a.u."])
+def test_hu_are_kept_and_other_units_put_on_the_common_scale(unit):
+    data = volumes(unit=unit)
+    splits = own.own_cases(data, "smoke", 0)
+    assert splits.facts.hounsfield == (unit == "HU") and splits.facts.scale == (1, 3, 3)
+    high = splits.train["high_resolution"]
+    brightest = max(float(volume.image.max()) for volume in data.volumes)
+    if unit == "HU":
+        assert high.min() == 0 and 200 < high.max() <= brightest
+    else:
+        assert high.min() == -1000 and high.max() == 1000
