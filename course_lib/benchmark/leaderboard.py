@@ -142,7 +142,7 @@ def sections(
 ) -> list[Section]:
     """Sections in the order in which their tasks first occur in the records.
 
-    Args:
+    Arguments:
         records: records of jobs (record.schema.json), several per job allowed.
         methods: method id → name, kind, cite, ref, baseline; without it no method is a baseline
             and nothing is compared.

@@ -33,15 +33,14 @@ def write_report(
     The folder is built beside its place and swapped in whole, so that a reader never meets half a
     report. The same records give the same bytes.
 
-    Args:
+    Arguments:
         records: as in record.schema.json.
         store: the folder of records, where pictures and notebooks are looked for.
         folder: the report; replaced if it is one already.
         title: heading of the page.
         methods: method id → name, kind, cite, ref, baseline.
 
-    Raises:
-        CourseError: there are no records, or `folder` holds something that is not a report.
+    Raises CourseError when there are no records, or `folder` holds something that is not a report.
     """
     folder = Path(folder)
     if not records:

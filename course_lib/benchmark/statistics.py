@@ -43,15 +43,14 @@ def interval(table: ArrayLike, level: float = 0.95, draws: int = DRAWS, seed: in
     S subjects and K seeds with replacement, independently, and averages the table they span; the
     interval lies between the (1 − level)/2 and (1 + level)/2 quantiles of the draws.
 
-    Args:
+    Arguments:
         table: scores, shape (subjects, seeds), NaN where undefined.
         level: nominal coverage. What it is worth with few subjects: see `coverage`.
         draws: number of bootstrap draws.
         seed: of the resampling; the same seed gives the same interval.
 
-    Returns:
-        The interval; without limits for fewer than two scored subjects, because one subject says
-        nothing about others. All None if every score is missing.
+    Returns the interval; without limits for fewer than two scored subjects, because one subject
+    says nothing about others. All None if every score is missing.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, ch. 13
     (doi:10.1201/9780429246593); both factors resampled: Owen 2007 (doi:10.1214/07-AOAS122), who
@@ -73,13 +72,12 @@ def difference_interval(
     each method are drawn on their own, because training runs of two methods are not pairs (where
     equal seeds also mean equal noise in the test cases, this is conservative).
 
-    Args:
+    Arguments:
         table, other: scores, shapes (subjects, seeds) and (subjects, other seeds); row s is the
             same subject in both. Subjects that lack a score in either are left out.
         level, draws, seed: as in `interval`.
 
-    Raises:
-        ValueError: the tables have different numbers of subjects.
+    Raises ValueError when the tables have different numbers of subjects.
     """
     table, other = _pair(table, other)
     return _bootstrap([table, other], [1.0, -1.0], level, draws, seed)
@@ -106,12 +104,11 @@ def paired_test(table: ArrayLike, other: ArrayLike, seed: int = 0) -> Comparison
     Its smallest value is therefore 2/2^n: 0.125 with four subjects. With more than 14 subjects
     the patterns are drawn at random (9,999 of them) instead of enumerated.
 
-    Args:
+    Arguments:
         table, other: as in `difference_interval`.
         seed: of the random patterns.
 
-    Returns:
-        p (None without a subject scored in both), the smallest p attainable, subjects compared.
+    Returns p (None without a subject scored in both), the smallest p attainable, subjects compared.
 
     Source: Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses
     (doi:10.1007/b138696).

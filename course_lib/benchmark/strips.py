@@ -86,7 +86,7 @@ def windows(section: Section) -> list[dict[str, Any]]:
 def strips(section: Section, board: Board, places: Mapping[str, Path], folder: Path) -> list[Strip]:
     """Writes the pictures of three cases and returns their strips.
 
-    Args:
+    Arguments:
         section, board: what to show.
         places: key of a job → the folder that holds its `pictures.npz`.
         folder: where the picture files go; `Picture.file` is relative to it.

@@ -39,13 +39,12 @@ def auc(scores: Tensor, labels: Tensor) -> Tensor:
     The probability that a random positive scores higher than a random negative, ties counting
     half: (Σ ranks of positives − n₊(n₊+1)/2) / (n₊·n₋).
 
-    Args:
+    Arguments:
         scores: (N,) for labels 0 and 1, any monotone score; or (N, C) for C classes: then the mean
             over present classes of one against the rest, every class weighing the same.
         labels: (N,).
 
-    Returns:
-        scalar; NaN when only one class is present.
+    Returns a scalar; NaN when only one class is present.
 
     Source: Hanley & McNeil 1982, doi 10.1148/radiology.143.1.7063747.
     """
@@ -71,7 +70,7 @@ def recall_per_class(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
 
     The share of each class's cases that was found: what accuracy hides when classes are rare.
 
-    Args:
+    Arguments:
         predicted, labels: (N,) whole numbers in [0, classes).
         classes: C.
     """
@@ -98,7 +97,7 @@ def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> 
     Σ_b (n_b / N)·|accuracy_b − confidence_b| over equal bins of the highest probability: of the
     cases called with 80% certainty, are 80% right? Biased upwards when bins hold few cases.
 
-    Args:
+    Arguments:
         probabilities: (N, C).
         labels: (N,).
         bins: equal bins (low, high] of [0, 1].
@@ -125,12 +124,11 @@ def auc_per_case(probabilities: Tensor, labels: Tensor) -> Tensor:
     exactly `auc`; with more, it is one against the rest, each class weighing as many cases as it
     has.
 
-    Args:
+    Arguments:
         probabilities: (N, C).
         labels: (N,).
 
-    Returns:
-        (N,); NaN where no other class is present or a probability is NaN.
+    Returns (N,); NaN where no other class is present or a probability is NaN.
 
     Source: DeLong et al. 1988, doi 10.2307/2531595.
     """

@@ -25,8 +25,8 @@ def frechet_distance(real: Tensor, generated: Tensor) -> Tensor:
     of the singular values of X₁·X₂ᵀ / √((n₁ − 1)(n₂ − 1)): no square root of a d × d matrix, and
     exact also where n < d.
 
-    Returns:
-        scalar. Two samples of one distribution do not score 0 but about const/n: see the module.
+    Returns a scalar. Two samples of one distribution do not score 0 but about const/n: see the
+    module.
 
     Source: Heusel et al. 2017, arXiv 1706.08500; bias: Chong & Forsyth 2020, arXiv 1911.07023.
     """
@@ -52,7 +52,7 @@ def frechet_distance_unbiased(
     Distances of random subsets of n/4, n/3, n/2 and n pictures of both sets are fitted by
     a + b/n; a is returned. Removes the leading term of the bias, at the price of more variance.
 
-    Args:
+    Arguments:
         real, generated: (n, d) each; the smaller n counts and must be at least 16.
         generator: draws the subsets, on the CPU.
         repeats: subsets per size.
@@ -95,7 +95,7 @@ def kernel_distance(real: Tensor, generated: Tensor) -> Tensor:
 def kernel_distance_per_case(real: Tensor, generated: Tensor) -> Tensor:
     """Each pair's share of the kernel distance, (n,); their mean is `kernel_distance`.
 
-    Args:
+    Arguments:
         real, generated: (n, d) with equal n; row i of both makes pair i.
 
     Raises CourseError for sets of different size.

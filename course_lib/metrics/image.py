@@ -28,16 +28,14 @@ def psnr(
 
     10·log₁₀(R² / MSE). The data range R is never guessed: it is part of the result, so state it.
 
-    Args:
+    Arguments:
         prediction, target: (N, C, *spatial), same unit; complex pictures are judged by magnitude.
         data_range: R, in the pictures' unit; one number or one per case (N,).
         region: optional boxes (N, 2·d), see the module.
 
-    Returns:
-        (N,) dB; infinite where the two pictures are identical.
+    Returns (N,) dB; infinite where the two pictures are identical.
 
-    Raises:
-        CourseError: shapes differ, the range is not positive, or a box is empty or outside.
+    Raises CourseError when shapes differ, the range is not positive, or a box is empty or outside.
     """
     prediction, target = _pair(prediction, target)
     error = _mean((prediction - target).square(), region)
@@ -55,13 +53,12 @@ def rmse(
     √mean((p − t)²). With `window` both are first clipped to (low, high), as a reader's display
     would: (−160, 240) HU asks about soft tissue and forgives everything inside air and bone.
 
-    Args:
+    Arguments:
         prediction, target: (N, C, *spatial); complex pictures are judged by magnitude.
         window: (low, high) in the pictures' unit, or None for all values.
         region: optional boxes (N, 2·d), see the module.
 
-    Raises:
-        CourseError: shapes differ, the window is empty, or a box is empty or outside.
+    Raises CourseError when shapes differ, the window is empty, or a box is empty or outside.
     """
     prediction, target = _pair(prediction, target)
     if window is not None:
@@ -79,8 +76,8 @@ def nmse(prediction: Tensor, target: Tensor, region: Tensor | None = None) -> Te
     pass `.abs()` of both to judge magnitudes only, as fastMRI does
     (Zbontar et al. 2018, arXiv:1811.08839).
 
-    Returns:
-        (N,); infinite where the target is zero and the prediction is not, NaN where both are zero.
+    Returns (N,); infinite where the target is zero and the prediction is not, NaN where both are
+    zero.
     """
     _check(prediction, target)
     error = _mean((prediction - target).abs().square(), region)
@@ -98,14 +95,13 @@ def ssim(
     The luminance term depends on where zero lies: for CT, pass HU + 1024, or a clipped window
     minus its lower bound, so that values run from 0 to R.
 
-    Args:
+    Arguments:
         prediction, target: (N, C, *spatial), at least 11 pixels along each axis; channels are
             averaged; complex pictures are judged by magnitude.
         data_range: R, in the pictures' unit; one number or one per case (N,).
         region: optional boxes (N, 2·d), at least 11 pixels along each axis.
 
-    Raises:
-        CourseError: shapes differ, pictures or boxes are smaller than the window.
+    Raises CourseError when shapes differ, pictures or boxes are smaller than the window.
 
     Source: Wang et al. 2004, doi 10.1109/TIP.2003.819861.
     """

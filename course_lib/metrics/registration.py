@@ -24,14 +24,13 @@ def tre_mm(
     mean over landmarks of ‖q + u(q) − p‖: the field read at the fixed image's landmark q must point
     at the same landmark p of the moving image.
 
-    Args:
+    Arguments:
         displacement: (N, d, *spatial) in voxels.
         fixed_points, moving_points: (N, K, d) in voxels, in the order of the axes; landmarks
             missing in a case are NaN and left out there.
         spacing_mm: (d,) or (N, d).
 
-    Returns:
-        (N,) mm; NaN for a case without landmarks.
+    Returns (N,) mm; NaN for a case without landmarks.
 
     Source: Fitzpatrick & West 2001, doi 10.1109/42.952729.
     """

@@ -34,14 +34,12 @@ def dice(prediction: Tensor, target: Tensor) -> Tensor:
     2·|P ∩ T| / (|P| + |T|). Small structures lose much by one voxel; see the module for empty
     masks.
 
-    Args:
+    Arguments:
         prediction, target: bool (N, C, *spatial).
 
-    Returns:
-        (N, C).
+    Returns (N, C).
 
-    Raises:
-        CourseError: shapes differ or the masks are not boolean.
+    Raises CourseError when shapes differ or the masks are not boolean.
 
     Source: Dice 1945, doi 10.2307/1932409.
     """
@@ -57,15 +55,13 @@ def hd95_mm(prediction: Tensor, target: Tensor, spacing_mm: Sequence[float] | Te
     The larger of the two directed 95th percentiles of the distances from one surface to the other
     (linear interpolation between ranks): the worst error, but for 5% of the surface.
 
-    Args:
+    Arguments:
         prediction, target: bool (N, C, *spatial); the search runs on the CPU.
         spacing_mm: (d,) or, if it differs between cases, (N, d), in the order of the axes.
 
-    Returns:
-        (N, C) mm.
+    Returns (N, C) mm.
 
-    Raises:
-        CourseError: shapes differ, masks are not boolean, or the spacing does not fit.
+    Raises CourseError when shapes differ, masks are not boolean, or the spacing does not fit.
 
     Source: Huttenlocher et al. 1993, doi 10.1109/34.232073; Maier-Hein et al. 2024,
         doi 10.1038/s41592-023-02151-z.

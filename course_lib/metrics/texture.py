@@ -24,17 +24,15 @@ def noise_power_spectrum(patches: Tensor, pixel_mm: float | Tensor) -> tuple[Ten
     rings one frequency step 1/(n·Δ) wide, up to Nyquist. Its integral over the frequency plane is
     the noise variance; white noise of standard deviation σ gives σ²·Δ² at every frequency.
 
-    Args:
+    Arguments:
         patches: (N, K, n, n) or (K, n, n), K regions of each case, in HU. Regions that hold a NaN
             are left out.
         pixel_mm: pixel size Δ in mm; one number or one per case (N,).
 
-    Returns:
-        frequency (B,) or, with one pixel size per case, (N, B), in cycles/mm, and the spectrum
-        (N, B) or (B,), in HU² mm²; B = n // 2 rings, the mean (frequency zero) left out.
+    Returns frequency (B,) or, with one pixel size per case, (N, B), in cycles/mm, and the spectrum
+    (N, B) or (B,), in HU² mm²; B = n // 2 rings, the mean (frequency zero) left out.
 
-    Raises:
-        CourseError: patches are not square or smaller than 8 pixels.
+    Raises CourseError when patches are not square or smaller than 8 pixels.
 
     Source: Siewerdsen, Cunningham & Jaffray 2002, doi 10.1118/1.1513158.
     """
@@ -63,17 +61,15 @@ def flat_rois(
     target (Gaussian, σ = 2 px: noise fades, anatomy stays) and taken greedily without overlap.
     Only squares whose low-pass values all lie in `value_range` count: air or bone would not.
 
-    Args:
+    Arguments:
         target: (N, 1, H, W) in HU.
         size, count: side of the squares in pixels, how many per case.
         value_range: (low, high) in HU; the default keeps fat, muscle and organs. With squares of
             32 pixels of 1.4 mm many slices of a chest hold none; with 16 all held eight.
 
-    Returns:
-        (N, count, 4) boxes; rows of zeros where a case has no further suitable square.
+    Returns (N, count, 4) boxes; rows of zeros where a case has no further suitable square.
 
-    Raises:
-        CourseError: the picture is smaller than the square.
+    Raises CourseError when the picture is smaller than the square.
     """
     if target.ndim != 4 or target.shape[1] != 1 or min(target.shape[-2:]) < size:
         raise CourseError(
@@ -113,13 +109,12 @@ def nps_distance(
     tens of dB. Each spectrum is raised by 10⁻⁶ of the target's mean, so that a constant picture
     scores a finite distance near 60 dB.
 
-    Args:
+    Arguments:
         prediction, target: (N, 1, H, W) in HU.
         rois: (N, K, 4) equal squares from `flat_rois(target)`.
         pixel_mm: pixel size; it scales both spectra alike and so cancels in the distance.
 
-    Returns:
-        (N,) dB; NaN for a case without a square.
+    Returns (N,) dB; NaN for a case without a square.
     """
     ours, theirs = (
         noise_power_spectrum(crop(picture, rois), pixel_mm)[1] for picture in (prediction, target)
@@ -151,11 +146,10 @@ def edge_sharpness(prediction: Tensor, target: Tensor) -> Tensor:
     Σ ∇p·∇t / Σ |∇t|² over the target's edges: the 5% of pixels with its steepest gradient. The
     projection on the target's direction keeps noise from counting as sharpness.
 
-    Args:
+    Arguments:
         prediction, target: (N, 1, H, W), same unit.
 
-    Returns:
-        (N,); NaN where the target is constant.
+    Returns (N,); NaN where the target is constant.
     """
     ours, theirs, edge = _edge_gradients(prediction, target)
     return (ours * theirs * edge).flatten(1).sum(1) / (theirs.square() * edge).flatten(1).sum(1)

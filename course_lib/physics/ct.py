@@ -76,7 +76,7 @@ class ParallelBeam:
     each other share weights, so 180 views of 256 x 256 take 86 MB, and 97 MB more for `fbp`;
     angles without such symmetry take four times that. Equal geometries share their matrices.
 
-    Args:
+    Arguments:
         size: pixels along a side of the image.
         angles: how many views, evenly over 180 degrees; or their angles in degrees, `(views,)`.
         pixel_mm: side of a pixel, and distance between detectors, in mm.
@@ -84,8 +84,7 @@ class ParallelBeam:
         device: where the products run. Images from elsewhere are moved there and back. Apple's
             MPS has no sparse products: the CPU does them.
 
-    Raises:
-        CourseError: for an impossible geometry, and for images or sinograms that do not fit it.
+    Raises CourseError for an impossible geometry, and for images or sinograms that do not fit it.
 
     Source: Joseph 1982, doi 10.1109/TMI.1982.4307572.
 
@@ -193,14 +192,14 @@ def counts(
 ) -> Tensor:
     """Detected photons by Beer and Lambert: Poisson(photons exp(-p)) + Normal(0, noise²).
 
-    Args:
+    Arguments:
         line_integrals: p, any shape, no unit.
         photons: I0, photons per ray before the patient. This is the dose knob: noise variance of
             a line integral is about 1/counts + electronic_noise²/counts².
         electronic_noise: standard deviation of the detector's own noise, in photons.
         generator: a CPU generator.
 
-    Returns: counts of the same shape and device; below zero where electronic noise says so. Not
+    Returns counts of the same shape and device; below zero where electronic noise says so. Not
     differentiable.
     """
     expected = photons * torch.exp(-line_integrals.detach().float().cpu())

@@ -56,8 +56,7 @@ def degrade(
             decimation), kspace (central frequencies only), thick (mean over a thick slice).
         noise: standard deviation of white Gaussian noise added at low resolution.
 
-    Raises:
-        CourseError: an unknown kind, or a side that its factor does not divide.
+    Raises CourseError for an unknown kind, or a side that its factor does not divide.
     """
     if kind not in KINDS:
         raise CourseError(f"There is no degradation {kind!r}; there are: {', '.join(KINDS)}.")

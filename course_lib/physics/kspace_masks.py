@@ -29,7 +29,7 @@ def cartesian_mask(
     Random lines follow a density that falls as (1 − |k|/k_max)², whose aliasing looks like noise;
     `regular` lines are evenly spaced from a random start, whose aliasing is a folded copy.
 
-    Args:
+    Arguments:
         size: (H, W).
         acceleration: W over the number of lines.
         count: N masks, all different.
@@ -66,7 +66,7 @@ def gaussian_mask(
 ) -> Tensor:
     """Single points with Gaussian density, as in 3D imaging with two phase-encoding axes.
 
-    Args:
+    Arguments:
         sigma: standard deviation of the density in units of k_max.
         centre: radius of the fully sampled disc in units of k_max.
     """

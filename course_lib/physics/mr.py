@@ -35,13 +35,12 @@ def ifft2c(kspace: Tensor) -> Tensor:
 def forward(image: Tensor, mask: Tensor, coils: Tensor | None = None) -> Tensor:
     """Samples k-space: y = M·F·S·x.
 
-    Args:
+    Arguments:
         image: complex (N, 1, H, W).
         mask: (N | 1, 1, H, W), one where sampled.
         coils: complex (N | 1, K, H, W) sensitivities; None for one homogeneous coil.
 
-    Returns:
-        complex (N, K, H, W), zero where not sampled.
+    Returns complex (N, K, H, W), zero where not sampled.
     """
     return mask * fft2c(image if coils is None else coils * image)
 
@@ -67,15 +66,14 @@ def add_noise(
     σ = signal / snr for the real and for the imaginary part alike, so a fully sampled one-coil
     picture has that σ in each part, and its magnitude Rice's distribution.
 
-    Args:
+    Arguments:
         kspace: complex (N, K, H, W).
         mask: (N | 1, 1, H, W); unsampled points stay zero.
         snr: signal over σ (a ratio, not dB); one number or one per case (N,).
         generator: on the CPU, so that noise does not depend on the device.
         signal: magnitude in the picture that `snr` refers to; one number or one per case (N,).
 
-    Raises:
-        CourseError: the SNR is not positive.
+    Raises CourseError when the SNR is not positive.
     """
     ratio = torch.as_tensor(snr, dtype=torch.float32)
     if not (ratio > 0).all():
@@ -95,7 +93,7 @@ def replace_samples(
     k ← (k + λ·k₀) / (1 + λ) where sampled, k elsewhere; λ = None means ∞: k ← k₀, right when the
     data hold no noise.
 
-    Args:
+    Arguments:
         estimate, measured: complex (N, K, H, W).
         mask: (N | 1, 1, H, W).
         weight: λ ≥ 0, trust in the data; may be a learnt tensor.

@@ -28,8 +28,7 @@ def apply(image: Tensor, matrices: Matrices) -> Tensor:
 
     Differentiable; float32 inside. The adjoint is `apply(image, transposed(matrices))`.
 
-    Raises:
-        CourseError: a matrix does not fit its axis.
+    Raises CourseError when a matrix does not fit its axis.
     """
     for axis, matrix in matrices.items():
         if image.shape[axis] != matrix.shape[1]:
@@ -70,7 +69,7 @@ def gaussian(length: int, factor: int, fwhm: float) -> np.ndarray:
 
     A wave of f cycles per large pixel is attenuated by exp(−2·(π·σ·f)²), σ = fwhm / 2.355.
 
-    Args:
+    Arguments:
         length: pixels before.
         factor: pixels of the large image per pixel of the small one.
         fwhm: full width at half maximum in pixels of the large image.
@@ -87,7 +86,7 @@ def boxcar(length: int, factor: int, thickness: float) -> np.ndarray:
     A wave of f cycles per large pixel is attenuated by sin(π·t·f) / (t·sin(π·f)) for whole t
     (about sinc(t·f)).
 
-    Args:
+    Arguments:
         length: pixels before.
         factor: distance between slices in pixels of the large image.
         thickness: t, width of the box in the same pixels; pixels cut by its edge count in part.
@@ -107,11 +106,10 @@ def truncate_kspace(image: Tensor, factor: int) -> Tensor:
     with every discrete Fourier transform, small pixel j lies at pixel factor·j, half a small pixel
     from the middle of the pixels it stands for: `physics.degradation.kspace` moves it there.
 
-    Args:
+    Arguments:
         image: (N, 1, H, W), real or complex, sides divisible by 2·factor.
 
-    Returns:
-        (N, 1, H/factor, W/factor), in the same unit: the mean is kept.
+    Returns (N, 1, H/factor, W/factor), in the same unit: the mean is kept.
     """
     kspace = fft2c(image)
     for axis in (-2, -1):
@@ -126,14 +124,13 @@ def truncate_kspace(image: Tensor, factor: int) -> Tensor:
 def enlarge(image: Tensor, factors: tuple[int, ...], order: str = "cubic spline") -> Tensor:
     """Enlarges each spatial axis by its factor, by interpolation: the baseline to beat.
 
-    Args:
+    Arguments:
         image: (N, C, *spatial), real.
         factors: one whole number per spatial axis, 1 to leave it: (4, 1, 1) for thick slices.
         order: 'bicubic' (2D, Keys' kernel with a = −3/4 as in torch), 'linear', or 'cubic spline'
             (passes through all samples and is a little sharper).
 
-    Raises:
-        CourseError: unknown order, bicubic in 3D, or one factor missing.
+    Raises CourseError for an unknown order, bicubic in 3D, or one factor missing.
     """
     if len(factors) != image.ndim - 2:
         raise CourseError(f"{image.ndim - 2} factors are needed, got {factors}.")

@@ -76,7 +76,7 @@ def system_matrix(
 ) -> SystemMatrix:
     """The matrix of a geometry, built once (0.3 s for 180 views at 256 x 256); four are kept.
 
-    Args:
+    Arguments:
         kind: "joseph" or "interpolation".
         size, detectors: pixels along a side of the image, and of the detector of equal pitch.
         degrees: the angles of the views.
