@@ -16,8 +16,7 @@ the largest frequency, s the picture's own root mean square after that.
 k-space (N, 1, H, W) complex, zero where not sampled → picture (N, 1, H, W) complex. Shrunk: 4
 convolutions of 24 maps instead of about 25 layers per network. K has no shortcut, as in the paper,
 but its first weights pass its input on, because there are hundreds of steps here. `order` names the
-networks, so that opponents of equal size that stay
-in one domain, "IIII" and "KKKK", are here too.
+networks, so that opponents of equal size that stay in one domain, "IIII" and "KKKK", are here too.
 
 Eo, Jun, Kim, Jang, Lee & Hwang 2018, Magnetic Resonance in Medicine 80(5):2188-2201,
 doi 10.1002/mrm.27201.
