@@ -19,15 +19,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
 
 PIXELS, TREES = 40_000, 15
 
 
-def features(source: Tensor, limits: Tensor) -> Tensor:
-    """What the forest knows of each pixel: (N, 1, H, W) → (N, H, W, 13), float32."""
+def features(source: Tensor, limits: tuple[float, float]) -> Tensor:
+    """What the forest knows of each pixel: (N, 1, H, W) → (N, H, W, 13), float32. A pixel is of the
+    head if it lies a tenth of the way between the limits of sources."""
     from scipy import ndimage
 
     image = source[:, 0].numpy()
@@ -39,8 +40,9 @@ def features(source: Tensor, limits: Tensor) -> Tensor:
     for side in (5, 9):
         found.append(ndimage.minimum_filter(image, [1, side, side]))
         found.append(ndimage.maximum_filter(image, [1, side, side]))
-    threshold = (0.1 * (limits[:, 1] - limits[:, 0]) + limits[:, 0]).view(-1, 1, 1).numpy()
-    body = np.stack([ndimage.binary_fill_holes(layer) for layer in image > threshold])
+    low, high = limits
+    head = image > low + 0.1 * (high - low)
+    body = np.stack([ndimage.binary_fill_holes(layer) for layer in head])
     inside = np.stack([ndimage.distance_transform_edt(layer) for layer in body])
     outside = np.stack([ndimage.distance_transform_edt(~layer) for layer in body])
     found += [inside, outside]
@@ -55,11 +57,14 @@ class RegressionForest(Classical):
     known: tuple[np.ndarray, np.ndarray] | None = None
     forest: Any = None
 
+    def build(self, facts: Facts) -> None:
+        """Forgets the training pixels and the forest."""
+        self.known = self.forest = None
+
     def prepare(self, train: Cases) -> None:
         """Draws pixels of the training pairs."""
-        every = train["source"].cpu(), train["source_range"].cpu()
         generator = torch.Generator().manual_seed(0)
-        table = features(*every).flatten(0, 2)
+        table = features(train["source"].cpu(), self.facts.source_range).flatten(0, 2)
         chosen = torch.randint(len(table), (PIXELS,), generator=generator)
         target = train["target"].cpu().flatten()[chosen]
         self.known = table[chosen].numpy(), target.numpy()
@@ -80,6 +85,6 @@ class RegressionForest(Classical):
         """The target image in its unit. Raises CourseError before `prepare`."""
         if self.forest is None:
             raise CourseError("The forest must see training pairs first: call `prepare`.")
-        table = features(batch["source"].cpu(), batch["source_range"].cpu())
+        table = features(batch["source"].cpu(), self.facts.source_range)
         values = self.forest.predict(table.flatten(0, 2).numpy())
         return torch.from_numpy(values).to(batch["source"]).view_as(batch["source"])
