@@ -1,5 +1,6 @@
 """The random forest on local features."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,9 +23,20 @@ def test_forest_learns_from_pairs_and_predicts_known_values_only(cases):
     seen = cases.train["target"]
     assert output.min() >= seen.min() and output.max() <= seen.max()
     assert (ct_from_mr.score(output, cases.test.tensors, cases.facts)["psnr"] > 20).all()
-    assert method.forest.n_jobs == 1
+    assert method.forest().n_jobs == 1
+
+
+def test_forests_are_grown_once_for_each_size_of_leaf_and_forgotten_when_fresh(cases):
+    method = RegressionForest().fresh(cases.facts)
+    method.known = np.random.default_rng(0).normal(size=(200, 3)), np.arange(200.0)
+    first = method.forest()
+    method.set({"leaf": 60})
+    assert method.forest() is not first and method.forest().min_samples_leaf == 60
+    method.set({"leaf": 15})
+    assert method.forest() is first
     method.fresh(cases.facts)
-    assert method.forest is None and method.known is None, "a fresh forest has seen nothing"
+    with pytest.raises(CourseError, match="prepare"):
+        method.forest()
 
 
 def test_forest_features_are_local(cases):

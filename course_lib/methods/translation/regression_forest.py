@@ -12,7 +12,6 @@ For CT from MR: Huynh et al. 2016, IEEE TMI 35(1):174-183, doi 10.1109/TMI.2015.
 structured forest and auto-context are left out.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,11 +54,11 @@ class RegressionForest(Classical):
     grid: ClassVar = ({"leaf": 3}, {"leaf": 15}, {"leaf": 60})
     leaf = 15
     known: tuple[np.ndarray, np.ndarray] | None = None
-    forest: Any = None
 
     def build(self, facts: Facts) -> None:
-        """Forgets the training pixels and the forest."""
-        self.known = self.forest = None
+        """Forgets the training pixels and all forests."""
+        self.known = None
+        self.forests: dict[int, Any] = {}
 
     def prepare(self, train: Cases) -> None:
         """Draws pixels of the training pairs."""
@@ -68,23 +67,23 @@ class RegressionForest(Classical):
         chosen = torch.randint(len(table), (PIXELS,), generator=generator)
         target = train["target"].cpu().flatten()[chosen]
         self.known = table[chosen].numpy(), target.numpy()
-        self.set({"leaf": self.leaf})
 
-    def set(self, settings: Mapping[str, Any]) -> None:
-        """Grows the forest anew with these settings."""
+    def forest(self) -> Any:
+        """The forest with leaves of the present size, grown when it is first asked for. Raises
+        CourseError before `prepare`."""
         from sklearn.ensemble import RandomForestRegressor
 
-        super().set(settings)
         if self.known is None:
-            return
-        self.forest = RandomForestRegressor(
-            TREES, min_samples_leaf=self.leaf, max_features=0.5, n_jobs=1, random_state=0
-        ).fit(*self.known)
+            raise CourseError("The forest must see training pairs first: call `prepare`.")
+        if self.leaf not in self.forests:
+            self.forests[self.leaf] = RandomForestRegressor(
+                TREES, min_samples_leaf=self.leaf, max_features=0.5, n_jobs=1, random_state=0
+            ).fit(*self.known)
+        return self.forests[self.leaf]
 
     def predict(self, batch: Batch) -> Tensor:
-        """The target image in its unit. Raises CourseError before `prepare`."""
-        if self.forest is None:
-            raise CourseError("The forest must see training pairs first: call `prepare`.")
+        """The target image in its unit."""
+        forest = self.forest()
         table = features(batch["source"].cpu(), self.facts.source_range)
-        values = self.forest.predict(table.flatten(0, 2).numpy())
+        values = forest.predict(table.flatten(0, 2).numpy())
         return torch.from_numpy(values).to(batch["source"]).view_as(batch["source"])
