@@ -7,7 +7,7 @@ from torch import nn
 
 from course_lib import device
 from course_lib.methods.translation.cyclegan import CycleGAN, Pool
-from course_lib.parts.translation import translators
+from course_lib.parts.translation.translators import to_unit
 from tests.look import layers
 from tests.translation.made import batch_of, made
 
@@ -39,8 +39,8 @@ def test_cyclegan_never_looks_at_the_pair(cases):
 def test_cyclegan_loss_is_least_squares_and_ten_cycles(cases):
     batch, method = batch_of(cases), made(CycleGAN, cases)
     assert method.cycle == 10 and method.identity == 0
-    x = translators.source_of(batch, cases.facts)
-    y = translators.target_of(batch, cases.facts, "unpaired_target")
+    x = to_unit(batch["source"], cases.facts.source_range)
+    y = to_unit(batch["unpaired_target"], cases.facts.target_range)
     with torch.no_grad():
         fake_y, fake_x = method.there(x), method.back(y)
         game = (method.judges["target"](fake_y) - 1).square().mean()

@@ -6,8 +6,8 @@ import torch
 from course_lib import catalogue, device
 from course_lib.methods.translation.cyclegan import CycleGAN
 from course_lib.methods.translation.gc_cyclegan import GCCycleGAN
-from course_lib.parts.translation import translators
 from course_lib.parts.translation.gradients import gradient_consistency
+from course_lib.parts.translation.translators import to_unit
 from tests.translation.made import batch_of, made
 
 
@@ -18,8 +18,8 @@ def cases(splits):
 
 def test_gradient_consistency_compares_inputs_with_their_translations(cases):
     batch, method = batch_of(cases), made(GCCycleGAN, cases)
-    x = translators.source_of(batch, cases.facts)
-    y = translators.target_of(batch, cases.facts, "unpaired_target")
+    x = to_unit(batch["source"], cases.facts.source_range)
+    y = to_unit(batch["unpaired_target"], cases.facts.target_range)
     with torch.no_grad():
         real = {"source": x, "target": y}
         fake = {"target": method.there(x), "source": method.back(y)}

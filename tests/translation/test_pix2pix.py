@@ -6,7 +6,7 @@ from torch import nn
 
 from course_lib import device
 from course_lib.methods.translation.pix2pix import Pix2Pix
-from course_lib.parts.translation import translators
+from course_lib.parts.translation.translators import to_unit
 from tests.look import layers
 from tests.translation.made import batch_of, made
 
@@ -19,8 +19,8 @@ def cases(splits):
 def test_pix2pix_judges_the_pair_by_patches(cases):
     method, batch = made(Pix2Pix, cases), batch_of(cases)
     assert layers(method.discriminator, nn.Conv2d)[0].in_channels == 2
-    source = translators.source_of(batch, cases.facts)
-    target = translators.target_of(batch, cases.facts)
+    source = to_unit(batch["source"], cases.facts.source_range)
+    target = to_unit(batch["target"], cases.facts.target_range)
     with torch.no_grad():
         scores = method._judge(source, target)
         other = method._judge(source.flip(0), target)
@@ -36,8 +36,8 @@ def test_pix2pix_weighs_l1_hundredfold_and_without_its_game_is_l1_alone(cases):
     with device.seeded(1):
         ((_, loss),) = plain.losses(batch)
     with device.seeded(1):
-        fake = plain.generator(translators.source_of(batch, cases.facts))
-    l1 = (fake - translators.target_of(batch, cases.facts)).abs().mean()
+        fake = plain.generator(to_unit(batch["source"], cases.facts.source_range))
+    l1 = (fake - to_unit(batch["target"], cases.facts.target_range)).abs().mean()
     assert float(loss) == pytest.approx(100 * float(l1), rel=1e-5)
     plain.generator, losses = method.generator, {}
     with device.seeded(1):

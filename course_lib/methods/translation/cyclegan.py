@@ -34,8 +34,7 @@ from course_lib.parts.translation.translators import (
     from_unit,
     patch_discriminator,
     resnet_generator,
-    source_of,
-    target_of,
+    to_unit,
 )
 
 
@@ -99,8 +98,8 @@ class CycleGAN(Method):
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The generators' loss, then the discriminators'."""
         real = {
-            "source": source_of(batch, self.facts),
-            "target": target_of(batch, self.facts, "unpaired_target"),
+            "source": to_unit(batch["source"], self.facts.source_range),
+            "target": to_unit(batch["unpaired_target"], self.facts.target_range),
         }
         fake = {"target": self.there(real["source"]), "source": self.back(real["target"])}
         yield "generators", self.weighted(self.judged(real, fake))
@@ -128,4 +127,5 @@ class CycleGAN(Method):
 
     def predict(self, batch: Batch) -> Tensor:
         """The target image in its unit."""
-        return from_unit(self.there(source_of(batch, self.facts)), self.facts.target_range)
+        fake = self.there(to_unit(batch["source"], self.facts.source_range))
+        return from_unit(fake, self.facts.target_range)

@@ -32,9 +32,8 @@ from course_lib.parts.adversarial import discriminator_cross_entropy, non_satura
 from course_lib.parts.translation.translators import (
     from_unit,
     patch_discriminator,
-    source_of,
     start,
-    target_of,
+    to_unit,
 )
 
 
@@ -98,22 +97,19 @@ class Pix2Pix(Method):
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The discriminator's loss, then the generator's."""
-        source, target = source_of(batch, self.facts), target_of(batch, self.facts)
+        source = to_unit(batch["source"], self.facts.source_range)
+        target = to_unit(batch["target"], self.facts.target_range)
         fake = self.generator(source)
         if self.discriminator is not None:
             real = self._judge(source, target)
             judged = self._judge(source, fake.detach())
             yield "discriminator", 0.5 * discriminator_cross_entropy(real, judged)
-        yield "generator", self.weighted(self.judged(source, fake, target))
-
-    def judged(self, source: Tensor, fake: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The terms of the generator's loss that have a weight; images (N, 1, H, W), −1 … 1."""
         terms = {}
         if self.l1:
             terms["l1"] = F.l1_loss(fake, target)
         if self.discriminator is not None:
             terms["adversarial"] = non_saturating_generator(self._judge(source, fake))
-        return terms
+        yield "generator", self.weighted(terms)
 
     def _judge(self, source: Tensor, image: Tensor) -> Tensor:
         return self.discriminator(torch.cat([source, image], 1))
@@ -124,5 +120,5 @@ class Pix2Pix(Method):
             if isinstance(layer, nn.Dropout):
                 layer.train()
         with device.seeded(0):
-            fake = self.generator(source_of(batch, self.facts))
+            fake = self.generator(to_unit(batch["source"], self.facts.source_range))
         return from_unit(fake, self.facts.target_range)

@@ -6,8 +6,6 @@ CT number must keep its meaning from one patient to the next.
 
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Facts
-
 
 def to_unit(image: Tensor, limits: tuple[float, float]) -> Tensor:
     """Images of any shape with the limits of their data set, low → −1 and high → 1."""
@@ -19,16 +17,6 @@ def from_unit(image: Tensor, limits: tuple[float, float]) -> Tensor:
     """The way back: −1 → low, 1 → high, in the image's unit."""
     low, high = limits
     return low + (image + 1) / 2 * (high - low)
-
-
-def source_of(batch: Batch, facts: Facts) -> Tensor:
-    """The batch's source images, (N, 1, H, W), −1 … 1."""
-    return to_unit(batch["source"], facts.source_range)
-
-
-def target_of(batch: Batch, facts: Facts, name: str = "target") -> Tensor:
-    """The batch's `target` or `unpaired_target`, (N, 1, H, W), −1 … 1."""
-    return to_unit(batch[name], facts.target_range)
 
 
 def start(network: nn.Module) -> nn.Module:
