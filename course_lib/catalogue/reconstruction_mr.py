@@ -33,6 +33,10 @@ METHODS = (
         ref=23,
         cite="Lee et al. 2017, IEEE ISBI",
         doi="10.1109/ISBI.2017.7950457",
+        variants={
+            "draws the picture": {"target": "image"},
+            "one scale": {"scales": 1},
+        },
     ),
     Entry(
         id="deep_cascade",
@@ -42,6 +46,10 @@ METHODS = (
         ref=25,
         cite="Schlemper et al. 2018, IEEE TMI",
         doi="10.1109/TMI.2017.2760978",
+        variants={
+            "without data consistency": {"consistent": False},
+            "samples put back exactly": {"noiseless": True},
+        },
     ),
     Entry(
         id="kiki_net",
@@ -51,6 +59,10 @@ METHODS = (
         ref=27,
         cite="Eo et al. 2018, Magn. Reson. Med.",
         doi="10.1002/mrm.27201",
+        variants={
+            "pictures only (IIII)": {"order": "IIII"},
+            "k-space only (KKKK)": {"order": "KKKK"},
+        },
     ),
     Entry(
         id="dagan",
@@ -61,5 +73,10 @@ METHODS = (
         cite="Yang et al. 2018, IEEE TMI",
         doi="10.1109/TMI.2017.2785879",
         data=("imagenet_weights",),
+        variants={
+            "pixel and GAN": {"frequency": 0.0, "perceptual": 0.0},
+            "pixel, perceptual and GAN": {"frequency": 0.0},
+            "without GAN": {"adversarial": 0.0},
+        },
     ),
 )

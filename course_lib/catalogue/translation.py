@@ -45,6 +45,7 @@ METHODS = (
         ref=46,
         cite="Isola et al. 2017, CVPR",
         doi="10.1109/CVPR.2017.632",
+        variants={"L1 alone": {"adversarial": 0.0}, "cGAN alone": {"l1": 0.0}},
         datasets=PAIRED,
     ),
     Entry(
@@ -55,6 +56,11 @@ METHODS = (
         ref=47,
         cite="Zhu et al. 2017, ICCV",
         doi="10.1109/ICCV.2017.244",
+        variants={
+            "cycle alone": {"adversarial": 0.0},
+            "GAN alone": {"cycle": 0.0},
+            "with the identity loss": {"identity": 5.0},
+        },
     ),
     Entry(
         id="gc_cyclegan",
@@ -64,5 +70,6 @@ METHODS = (
         ref=54,
         cite="Hiasa et al. 2018, SASHIMI (MICCAI workshop)",
         doi="10.1007/978-3-030-00536-8_4",
+        variants={"contrast may be inverted": {"absolute": True}},
     ),
 )

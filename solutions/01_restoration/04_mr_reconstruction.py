@@ -49,8 +49,8 @@ from course_lib.lesson.widgets.kspace import kspace_explorer
 from course_lib.physics import mr
 
 print(device.describe())
-reconstruction = catalogue.task(task)
-splits = reconstruction.splits(dataset, profile, seed)
+reconstruction = catalogue.question(task, dataset)
+splits = reconstruction.make(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
 pixel_mm = float(splits.validation.spacing_mm[0, 0])
 
@@ -172,7 +172,8 @@ for _ in range(50):
     blurred = to_complex(F.avg_pool2d(to_channels(picture), 3, stride=1, padding=1))
     picture = data_consistency(0.5 * picture + 0.5 * blurred, case["kspace"], case["mask"])
 for name, candidate in {"zero-filled": case["zero_filled"], "blur and data": picture}.items():
-    print(f"{name}: {float(reconstruction.score(candidate, case)['psnr']):.1f} dB")
+    scores = reconstruction.score(candidate, case, splits.facts)
+    print(f"{name}: {float(scores['psnr']):.1f} dB")
 
 # %% [markdown]
 # Even a blur can help a little, or do no harm, because the data correct it. A better prior does

@@ -49,10 +49,10 @@ from course_lib.lesson.widgets.pairs import pairs_explorer
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-translation = catalogue.task(task)
-splits = translation.splits(dataset, profile, seed)
+translation = catalogue.question(task, dataset)
+splits = translation.make(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
-pixel_mm = float(case["pixel_mm"][0])
+pixel_mm = float(splits.validation.spacing_mm[0, 0])
 source, target = case["source"][0, 0], case["target"][0, 0]
 
 # %% tags=["lesson"]
@@ -104,7 +104,7 @@ from course_lib.fit import evaluate, fit
 few = type(splits)(splits.train, splits.validation.subset(range(2)), splits.test)
 simple = {}
 for name in ("histogram_matching", "regression_forest"):
-    if catalogue.entry(name).fits(dataset):
+    if catalogue.fits(catalogue.entry(name), dataset):
         simple[name] = catalogue.build(name)
         fit(simple[name], translation, few, profile=profile, seed=seed, progress=False)
         scores = evaluate(simple[name], translation, few.validation)

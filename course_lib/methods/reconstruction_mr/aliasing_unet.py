@@ -8,11 +8,11 @@ the U-Net's scales see that far.
     loss = mean (U(|x_zf|) - (|x_zf| - |x|))²          output = |x_zf| - U(|x_zf|)
 
 with `target="image"` for the twin that draws the picture itself, and `scales=1` for the paper's
-other opponent, a residual network of one scale. Input and output magnitudes (N, 1, H, W); the task
-wants complex pictures, so the output borrows the phase of the zero-filled one. k-space is never
-looked at again. Shrunk: 16 to 64 channels instead of 64 to 1,024; MONAI's BasicUNet, with batch
-normalisation as in the paper. (MONAI's UNet halves the resolution before its first shortcut, and
-then cannot draw fine aliasing: 4 dB less here.)
+other opponent, a residual network of one scale. Input and output magnitudes (N, 1, H, W); the
+question wants complex pictures, so the output borrows the phase of the zero-filled one. k-space is
+never looked at again. Shrunk: 16 to 64 channels instead of 64 to 1,024; MONAI's BasicUNet, with
+batch normalisation as in the paper. (MONAI's UNet halves the resolution before its first shortcut,
+and then cannot draw fine aliasing: 4 dB less here.)
 
 Lee, Yoo & Ye 2017, IEEE ISBI, pp. 15-18, doi 10.1109/ISBI.2017.7950457.
 """
@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 
@@ -56,10 +56,13 @@ class AliasingUNet(Method):
         super().__init__()
         if target not in ("artefact", "image"):
             raise CourseError(f"`target` is 'artefact' or 'image', not {target!r}.")
-        self.target = target
         if scales not in (1, 5):
             raise CourseError(f"`scales` is 5 (the paper) or 1 (its opponent), not {scales}.")
-        self.network = unet(width) if scales > 1 else residual_stack()
+        self.target, self.scales, self.width = target, scales, width
+
+    def build(self, facts: Facts) -> None:
+        """A U-Net, or a stack of one scale."""
+        self.network = unet(self.width) if self.scales > 1 else residual_stack()
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """The network's answer, (N, 1, H, W): artefact or picture."""

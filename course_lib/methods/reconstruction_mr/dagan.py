@@ -27,8 +27,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
+from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.parts.perceptual import PerceptualLoss
 from course_lib.parts.pretrained import efficientnet_lite0
 
@@ -99,9 +100,13 @@ class DAGAN(Method):
         super().__init__()
         self.pixel, self.frequency = pixel, frequency
         self.perceptual, self.adversarial = perceptual, adversarial
-        self.generator = Generator(levels, width)
-        self.discriminator = discriminator() if adversarial else None
-        self.features = PerceptualLoss(efficientnet_lite0(), group=2) if perceptual else None
+        self.levels, self.width = levels, width
+
+    def build(self, facts: Facts) -> None:
+        """Generator, discriminator and feature network; what has no weight is left out."""
+        self.generator = Generator(self.levels, self.width)
+        self.discriminator = discriminator() if self.adversarial else None
+        self.features = PerceptualLoss(efficientnet_lite0(), group=2) if self.perceptual else None
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Generator and, unless its weight is 0, discriminator."""
@@ -122,20 +127,23 @@ class DAGAN(Method):
         fake = self.generator(given)
         if self.discriminator is not None:
             judged = self.discriminator(real), self.discriminator(fake.detach())
-            yield "discriminator", F.softplus(-judged[0]).mean() + F.softplus(judged[1]).mean()
-        yield "generator", self._generator_loss(fake, real)
+            yield "discriminator", discriminator_cross_entropy(*judged)
+        yield "generator", self.weighted(self.judged(fake, real))
 
-    def _generator_loss(self, fake: Tensor, real: Tensor) -> Tensor:
-        error = (fake - real).square().flatten(1).sum(1) / real.square().flatten(1).sum(1)
-        loss = self.pixel * error.mean()
+    def judged(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """The terms of the generator's loss that have a weight; images (N, 1, H, W), -1 … 1."""
+        terms = {}
+        if self.pixel:
+            error = (fake - real).square().flatten(1).sum(1) / real.square().flatten(1).sum(1)
+            terms["pixel"] = error.mean()
         if self.frequency:
             spectra = (torch.fft.fft2(x, norm="ortho").abs() for x in (fake, real))
-            loss = loss + self.frequency * F.mse_loss(*spectra)
+            terms["frequency"] = F.mse_loss(*spectra)
         if self.features is not None:
-            loss = loss + self.perceptual * self.features((fake + 1) / 2, (real + 1) / 2)
+            terms["perceptual"] = self.features((fake + 1) / 2, (real + 1) / 2)
         if self.discriminator is not None:
-            loss = loss + self.adversarial * F.softplus(-self.discriminator(fake)).mean()
-        return loss
+            terms["adversarial"] = non_saturating_generator(self.discriminator(fake))
+        return terms
 
     def _scaled(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The zero-filled magnitude in [-1, 1], and what stands for 2 there."""

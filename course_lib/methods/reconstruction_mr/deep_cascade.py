@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.physics import mr
 
@@ -83,12 +83,18 @@ class DeepCascade(Method):
         windows: tuple[int, ...] = (1, 2),
     ) -> None:
         super().__init__()
-        self.windows = tuple(windows) if dynamic else ()
+        self.cascades, self.depth, self.width = cascades, depth, width
+        self.consistent, self.noiseless = consistent, noiseless
+        self.dynamic, self.windows = dynamic, tuple(windows) if dynamic else ()
+
+    def build(self, facts: Facts) -> None:
+        """The blocks, and how far to trust the samples."""
         self.blocks = nn.ModuleList(
-            Block(depth, width, len(self.windows), dynamic) for _ in range(cascades)
+            Block(self.depth, self.width, len(self.windows), self.dynamic)
+            for _ in range(self.cascades)
         )
-        self.consistent = consistent
-        self.trust = None if noiseless or not consistent else nn.Parameter(torch.full((), 3.0))
+        exact = self.noiseless or not self.consistent
+        self.trust = None if exact else nn.Parameter(torch.full((), 3.0))
 
     def forward(self, kspace: Tensor, mask: Tensor) -> Tensor:
         """The picture, complex, same shape as `kspace`. `mask` has one where sampled."""

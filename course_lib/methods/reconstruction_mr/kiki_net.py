@@ -16,20 +16,22 @@ the largest frequency, s the picture's own root mean square after that.
 k-space (N, 1, H, W) complex, zero where not sampled → picture (N, 1, H, W) complex. Shrunk: 4
 convolutions of 24 maps instead of about 25 layers per network. K has no shortcut, as in the paper,
 but its first weights pass its input on, because there are hundreds of steps here. `order` names the
-networks, so that the paper's opponents "II" and "KK" of equal size are here too.
+networks, so that opponents of equal size that stay in one domain, "IIII" and "KKKK", are here too.
 
 Eo, Jun, Kim, Jang, Lee & Hwang 2018, Magnetic Resonance in Medicine 80(5):2188-2201,
 doi 10.1002/mrm.27201.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
+from course_lib.errors import CourseError
 from course_lib.methods.base import Method, Stage
 from course_lib.parts.reconstruction_mr.complex_channels import to_channels, to_complex
 from course_lib.physics import mr
@@ -71,61 +73,80 @@ def emphasis(size: torch.Size) -> Tensor:
     return (EPSILON + torch.hypot(rows[:, None], columns))[None, None]
 
 
+def emphasised(kspace: Tensor) -> tuple[Tensor, Tensor]:
+    """ε + ρ, and s² (N, 1, 1, 1): the mean square of each case's k-space after that."""
+    weight = emphasis(kspace.shape[-2:]).to(kspace.device)
+    return weight, (weight * kspace).abs().square().mean((1, 2, 3), keepdim=True)
+
+
 class KIKINet(Method):
-    """Networks in the order of `order`, trained in as many stages."""
+    """Networks in the order of `order`, one K or I each, trained in as many stages."""
 
     learning_rate = 2e-3
+    schedule = "stage"  # each network starts at the full rate
 
     def __init__(self, order: str = "KIKI", layers: int = 4, width: int = 24) -> None:
         super().__init__()
-        self.order = order
-        self.networks = nn.ModuleList(stack(layers, width) for _ in order)
-        for domain, network in zip(order, self.networks, strict=True):
-            if domain == "K":
-                pass_on(network)
-        self.stages = tuple(Stage(f"{domain}{k}") for k, domain in enumerate(order))
-        self.stage = self.stages[-1].name
+        if not re.fullmatch("[KI]+", str(order)):
+            raise CourseError(f"`order` is a word of K and I, such as 'KIKI', not {order!r}.")
+        self.order, self.layers, self.width = order, layers, width
+        names = [f"{domain}{number}" for number, domain in enumerate(order)]
+        self.stages = tuple(Stage(name, learns=(name,)) for name in names)
 
-    @property
-    def reached(self) -> int:
-        """The number of the network that is being trained."""
-        return [stage.name for stage in self.stages].index(self.stage)
+    def build(self, facts: Facts) -> None:
+        """The networks; those for k-space begin by passing their input on."""
+        self.networks = nn.ModuleDict(
+            {stage.name: stack(self.layers, self.width) for stage in self.stages}
+        )
+        for name, network in self.networks.items():
+            if name.startswith("K"):
+                pass_on(network)
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        """The network of the present stage; the others are frozen."""
-        return {"network": self.networks[self.reached].parameters()}
+        """One player for each network."""
+        return {name: network.parameters() for name, network in self.networks.items()}
 
-    def forward(self, kspace: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """After the networks reached so far: (k-space, picture), complex (N, 1, H, W)."""
-        weight = emphasis(kspace.shape[-2:]).to(mask)
-        scale = (weight * kspace).abs().square().mean((1, 2, 3), keepdim=True).sqrt()
-        weight = weight / scale.clamp_min(1e-12)
-        estimate, picture = kspace, mr.ifft2c(kspace)
-        for number, domain in enumerate(self.order[: self.reached + 1]):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and number == self.reached):
-                network = self.networks[number]
-                if domain == "K":
-                    estimate = to_complex(network(to_channels(weight * estimate))) / weight
-                    picture = mr.ifft2c(estimate)
-                else:
-                    picture = picture + to_complex(network(to_channels(picture)))
-                    if number < self.reached or not self.training:
-                        estimate = mr.replace_samples(mr.fft2c(picture), kspace, mask)
-                        picture = mr.ifft2c(estimate)
-        return estimate, picture
+    @property
+    def reached(self) -> list[str]:
+        """The networks up to that of the present stage."""
+        names = [stage.name for stage in self.stages]
+        return names[: names.index(self.stage) + 1]
+
+    def forward(self, kspace: Tensor, mask: Tensor) -> Tensor:
+        """The picture after the networks reached so far, complex (N, 1, H, W)."""
+        return mr.ifft2c(self.through(self.reached, kspace, mask))
+
+    def through(self, names: Sequence[str], kspace: Tensor, mask: Tensor) -> Tensor:
+        """k-space after some networks, the samples put back after each that draws a picture."""
+        estimate = kspace
+        for name in names:
+            estimate = self.answer(name, estimate, kspace)
+            if name.startswith("I"):
+                estimate = mr.replace_samples(mr.fft2c(estimate), kspace, mask)
+        return estimate
+
+    def answer(self, name: str, estimate: Tensor, kspace: Tensor) -> Tensor:
+        """What a network makes of an estimate of k-space: K k-space, I a picture."""
+        network = self.networks[name]
+        if name.startswith("K"):
+            weight, power = emphasised(kspace)
+            weight = weight / power.sqrt().clamp_min(1e-12)
+            return to_complex(network(to_channels(weight * estimate))) / weight
+        picture = mr.ifft2c(estimate)
+        return picture + to_complex(network(to_channels(picture)))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """Squared error in the domain of the network that is being trained."""
+        """Squared error of the stage's network, in its own domain."""
         kspace, target = batch["kspace"], batch["target"]
-        estimate, picture = self(kspace, batch["mask"])
-        if self.order[self.reached] == "I":
-            yield "network", F.mse_loss(to_channels(picture), to_channels(target))
-            return
-        weight = emphasis(kspace.shape[-2:]).to(batch["mask"])
-        scale = (weight * kspace).abs().square().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
-        error = (weight * (estimate - mr.fft2c(target))).abs().square() / scale
-        yield "network", error.mean()
+        *earlier, name = self.reached
+        answer = self.answer(name, self.through(earlier, kspace, batch["mask"]), kspace)
+        if name.startswith("I"):
+            yield name, F.mse_loss(to_channels(answer), to_channels(target))
+        else:
+            weight, power = emphasised(kspace)
+            error = (weight * (answer - mr.fft2c(target))).abs().square()
+            yield name, (error / power.clamp_min(1e-12)).mean()
 
     def predict(self, batch: Batch) -> Tensor:
         """The reconstruction."""
-        return self(batch["kspace"], batch["mask"])[1]
+        return self(batch["kspace"], batch["mask"])

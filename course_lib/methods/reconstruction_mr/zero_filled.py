@@ -14,5 +14,5 @@ class ZeroFilled(Classical):
     """k-space (N, 1, H, W) → complex picture (N, 1, H, W)."""
 
     def predict(self, batch: Batch) -> Tensor:
-        """The picture that the task has made already."""
+        """The picture that the question has made already."""
         return batch["zero_filled"]

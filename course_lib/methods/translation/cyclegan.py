@@ -15,7 +15,8 @@ G(x) where it is in x: F can learn to move it back.
 Input and output (N, 1, H, W): source in its unit, target in its own. Shrunk: generator width 64 →
 12 and 9 → 3 residual blocks, discriminator width 64 → 32 with patches of 34 instead of 70 pixels,
 because the images have 80 instead of 256; learning rates raised for hundreds instead of hundreds
-of thousands of steps. The optional identity loss (weight 5 in the paper) is an argument.
+of thousands of steps. The weights of the losses are options, that of the optional identity loss (5
+in the paper) among them; the cycle alone and the GAN alone are the paper's ablations.
 
 Zhu et al. 2017, ICCV, doi 10.1109/ICCV.2017.244.
 """
@@ -26,15 +27,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.adversarial import least_squares_critic, least_squares_generator
 from course_lib.parts.translation.translators import (
     from_unit,
     patch_discriminator,
     resnet_generator,
-    source_of,
-    target_of,
+    to_unit,
 )
 
 
@@ -58,24 +58,37 @@ class Pool:
 
 
 class CycleGAN(Method):
-    """Cycle-consistent adversarial networks. `cycle`, `identity`: weights of these losses."""
+    """Cycle-consistent adversarial networks. `adversarial`, `cycle`, `identity`: weights of these
+    losses; 0 leaves one out."""
 
     learning_rate = 7e-4
     discriminator_rate = 5e-4
 
     def __init__(
-        self, cycle: float = 10.0, identity: float = 0.0, width: int = 12, blocks: int = 3
+        self,
+        adversarial: float = 1.0,
+        cycle: float = 10.0,
+        identity: float = 0.0,
+        width: int = 12,
+        blocks: int = 3,
     ) -> None:
         super().__init__()
-        self.cycle, self.identity = cycle, identity
-        self.there, self.back = resnet_generator(width, blocks), resnet_generator(width, blocks)
-        self.judges = nn.ModuleDict({k: patch_discriminator(1, 32) for k in ("source", "target")})
-        self.pools = {"source": Pool(), "target": Pool()}
+        self.adversarial, self.cycle, self.identity = adversarial, cycle, identity
+        self.width, self.blocks = width, blocks
+
+    def build(self, facts: Facts) -> None:
+        """Two translators; two discriminators, if they have a weight, with empty pools."""
+        self.there, self.back = (resnet_generator(self.width, self.blocks) for _ in range(2))
+        sides = ("source", "target") if self.adversarial else ()
+        self.judges = nn.ModuleDict({side: patch_discriminator(1, 32) for side in sides})
+        self.pools = {side: Pool() for side in sides}
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Both generators together, both discriminators together."""
-        generators = [*self.there.parameters(), *self.back.parameters()]
-        return {"generators": generators, "discriminators": self.judges.parameters()}
+        players = {"generators": [*self.there.parameters(), *self.back.parameters()]}
+        if self.judges:
+            players["discriminators"] = [*self.judges.parameters()]
+        return players
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam with the paper's first momentum."""
@@ -84,31 +97,35 @@ class CycleGAN(Method):
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The generators' loss, then the discriminators'."""
-        real = {"source": source_of(batch), "target": target_of(batch, "unpaired_target")}
+        real = {
+            "source": to_unit(batch["source"], self.facts.source_range),
+            "target": to_unit(batch["unpaired_target"], self.facts.target_range),
+        }
         fake = {"target": self.there(real["source"]), "source": self.back(real["target"])}
-        yield "generators", self.generator_loss(real, fake)
-        yield (
-            "discriminators",
-            sum(
+        yield "generators", self.weighted(self.judged(real, fake))
+        if self.judges:
+            found = (
                 least_squares_critic(judge(real[side]), judge(self.pools[side](fake[side])))
                 for side, judge in self.judges.items()
-            ),
-        )
-
-    def generator_loss(self, real: dict[str, Tensor], fake: dict[str, Tensor]) -> Tensor:
-        """Fool both discriminators, and come back; images (N, 1, H, W), −1 … 1."""
-        loss = sum(least_squares_generator(self.judges[side](fake[side])) for side in fake)
-        loss = loss + self.cycle * (
-            F.l1_loss(self.back(fake["target"]), real["source"])
-            + F.l1_loss(self.there(fake["source"]), real["target"])
-        )
-        if self.identity:
-            loss = loss + self.identity * (
-                F.l1_loss(self.there(real["target"]), real["target"])
-                + F.l1_loss(self.back(real["source"]), real["source"])
             )
-        return loss
+            yield "discriminators", sum(found)
+
+    def judged(self, real: dict[str, Tensor], fake: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of the generators' loss that have a weight: fool both discriminators, come
+        back, leave alone what is a target already; images (N, 1, H, W), −1 … 1."""
+        terms = {}
+        if self.judges:
+            scores = (self.judges[side](fake[side]) for side in fake)
+            terms["adversarial"] = sum(map(least_squares_generator, scores))
+        if self.cycle:
+            home = F.l1_loss(self.back(fake["target"]), real["source"])
+            terms["cycle"] = home + F.l1_loss(self.there(fake["source"]), real["target"])
+        if self.identity:
+            same = F.l1_loss(self.there(real["target"]), real["target"])
+            terms["identity"] = same + F.l1_loss(self.back(real["source"]), real["source"])
+        return terms
 
     def predict(self, batch: Batch) -> Tensor:
         """The target image in its unit."""
-        return from_unit(self.there(source_of(batch)), batch["target_range"])
+        fake = self.there(to_unit(batch["source"], self.facts.source_range))
+        return from_unit(fake, self.facts.target_range)

@@ -26,17 +26,27 @@ from course_lib.parts.translation.gradients import gradient_consistency
 
 
 class GCCycleGAN(CycleGAN):
-    """CycleGAN with `gradient` times the gradient consistency of inputs and translations."""
+    """CycleGAN with `gradient` times the gradient consistency of inputs and translations; 0 leaves
+    it out."""
 
-    def __init__(self, gradient: float = 2.0, absolute: bool = False, **options) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        gradient: float = 2.0,
+        absolute: bool = False,
+        adversarial: float = 1.0,
+        cycle: float = 10.0,
+        identity: float = 0.0,
+        width: int = 12,
+        blocks: int = 3,
+    ) -> None:
+        super().__init__(adversarial, cycle, identity, width, blocks)
         self.gradient, self.absolute = gradient, absolute
 
-    def generator_loss(self, real: dict[str, Tensor], fake: dict[str, Tensor]) -> Tensor:
+    def judged(self, real: dict[str, Tensor], fake: dict[str, Tensor]) -> dict[str, Tensor]:
         """CycleGAN's, and the gradients of each image against those of its translation."""
-        loss = super().generator_loss(real, fake)
-        if not self.gradient:
-            return loss
-        there = gradient_consistency(real["source"], fake["target"], self.absolute)
-        back = gradient_consistency(real["target"], fake["source"], self.absolute)
-        return loss + self.gradient * 0.5 * (there + back)
+        terms = super().judged(real, fake)
+        if self.gradient:
+            there = gradient_consistency(real["source"], fake["target"], self.absolute)
+            back = gradient_consistency(real["target"], fake["source"], self.absolute)
+            terms["gradient"] = 0.5 * (there + back)
+        return terms

@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
 
@@ -35,6 +35,10 @@ class HistogramMatching(Classical):
     scope = "image"
     source: Tensor | None = None
     target: Tensor | None = None
+
+    def build(self, facts: Facts) -> None:
+        """Forgets the histograms."""
+        self.source = self.target = None
 
     def prepare(self, train: Cases) -> None:
         """Keeps the histograms of all training sources and of all training targets."""

@@ -8,7 +8,8 @@ certain, a discriminator on overlapping patches of the *pair* (x, image) asks fo
 
 L1's minimum is the median of all targets that a source may have: with pairs that do not lie on each
 other, that median is blurred. Dropout in the decoder is the only noise; it stays on at test time,
-as in the paper, here with a fixed seed. With `adversarial=0` what remains is a U-Net with L1.
+as in the paper, here with a fixed seed. Both weights are options: with `adversarial=0` what remains
+is a U-Net with L1, with `l1=0` a conditional GAN, the paper's two ablations.
 
 Input and output (N, 1, H, W): source in its unit, target in its own. Shrunk: 8 halvings → 4 and
 width 64 → 16, discriminator width 64 → 32 with patches of 34 instead of 70 pixels, because the
@@ -25,15 +26,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib import device
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.parts.translation.translators import (
     from_unit,
     patch_discriminator,
-    source_of,
     start,
-    target_of,
+    to_unit,
 )
 
 
@@ -70,15 +70,19 @@ class UNet(nn.Module):
 
 
 class Pix2Pix(Method):
-    """Conditional adversarial network. `adversarial`, `pixel`: weights of its two losses."""
+    """Conditional adversarial network. `adversarial`, `l1`: weights of its two losses; 0 leaves one
+    out."""
 
     learning_rate = 1e-3
 
-    def __init__(self, adversarial: float = 1.0, pixel: float = 100.0) -> None:
+    def __init__(self, adversarial: float = 1.0, l1: float = 100.0) -> None:
         super().__init__()
-        self.adversarial, self.pixel = adversarial, pixel
+        self.adversarial, self.l1 = adversarial, l1
+
+    def build(self, facts: Facts) -> None:
+        """The U-Net, and the discriminator if it has a weight."""
         self.generator = UNet()
-        self.discriminator = patch_discriminator(2, 32) if adversarial else None
+        self.discriminator = patch_discriminator(2, 32) if self.adversarial else None
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Two players; without the adversarial loss, the generator alone."""
@@ -93,16 +97,19 @@ class Pix2Pix(Method):
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The discriminator's loss, then the generator's."""
-        source, target = source_of(batch), target_of(batch)
+        source = to_unit(batch["source"], self.facts.source_range)
+        target = to_unit(batch["target"], self.facts.target_range)
         fake = self.generator(source)
         if self.discriminator is not None:
             real = self._judge(source, target)
             judged = self._judge(source, fake.detach())
             yield "discriminator", 0.5 * discriminator_cross_entropy(real, judged)
-        loss = self.pixel * F.l1_loss(fake, target)
+        terms = {}
+        if self.l1:
+            terms["l1"] = F.l1_loss(fake, target)
         if self.discriminator is not None:
-            loss = loss + self.adversarial * non_saturating_generator(self._judge(source, fake))
-        yield "generator", loss
+            terms["adversarial"] = non_saturating_generator(self._judge(source, fake))
+        yield "generator", self.weighted(terms)
 
     def _judge(self, source: Tensor, image: Tensor) -> Tensor:
         return self.discriminator(torch.cat([source, image], 1))
@@ -113,4 +120,5 @@ class Pix2Pix(Method):
             if isinstance(layer, nn.Dropout):
                 layer.train()
         with device.seeded(0):
-            return from_unit(self.generator(source_of(batch)), batch["target_range"])
+            fake = self.generator(to_unit(batch["source"], self.facts.source_range))
+        return from_unit(fake, self.facts.target_range)

@@ -12,22 +12,22 @@ For CT from MR: Huynh et al. 2016, IEEE TMI 35(1):174-183, doi 10.1109/TMI.2015.
 structured forest and auto-context are left out.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical
 
 PIXELS, TREES = 40_000, 15
 
 
-def features(source: Tensor, limits: Tensor) -> Tensor:
-    """What the forest knows of each pixel: (N, 1, H, W) → (N, H, W, 13), float32."""
+def features(source: Tensor, limits: tuple[float, float]) -> Tensor:
+    """What the forest knows of each pixel: (N, 1, H, W) → (N, H, W, 13), float32. A pixel is of the
+    head if it lies a tenth of the way between the limits of sources."""
     from scipy import ndimage
 
     image = source[:, 0].numpy()
@@ -39,8 +39,9 @@ def features(source: Tensor, limits: Tensor) -> Tensor:
     for side in (5, 9):
         found.append(ndimage.minimum_filter(image, [1, side, side]))
         found.append(ndimage.maximum_filter(image, [1, side, side]))
-    threshold = (0.1 * (limits[:, 1] - limits[:, 0]) + limits[:, 0]).view(-1, 1, 1).numpy()
-    body = np.stack([ndimage.binary_fill_holes(layer) for layer in image > threshold])
+    low, high = limits
+    head = image > low + 0.1 * (high - low)
+    body = np.stack([ndimage.binary_fill_holes(layer) for layer in head])
     inside = np.stack([ndimage.distance_transform_edt(layer) for layer in body])
     outside = np.stack([ndimage.distance_transform_edt(~layer) for layer in body])
     found += [inside, outside]
@@ -53,33 +54,36 @@ class RegressionForest(Classical):
     grid: ClassVar = ({"leaf": 3}, {"leaf": 15}, {"leaf": 60})
     leaf = 15
     known: tuple[np.ndarray, np.ndarray] | None = None
-    forest: Any = None
+
+    def build(self, facts: Facts) -> None:
+        """Forgets the training pixels and all forests."""
+        self.known = None
+        self.forests: dict[int, Any] = {}
 
     def prepare(self, train: Cases) -> None:
         """Draws pixels of the training pairs."""
-        every = train["source"].cpu(), train["source_range"].cpu()
         generator = torch.Generator().manual_seed(0)
-        table = features(*every).flatten(0, 2)
+        table = features(train["source"].cpu(), self.facts.source_range).flatten(0, 2)
         chosen = torch.randint(len(table), (PIXELS,), generator=generator)
         target = train["target"].cpu().flatten()[chosen]
         self.known = table[chosen].numpy(), target.numpy()
-        self.set({"leaf": self.leaf})
 
-    def set(self, settings: Mapping[str, Any]) -> None:
-        """Grows the forest anew with these settings."""
+    def forest(self) -> Any:
+        """The forest with leaves of the present size, grown when it is first asked for. Raises
+        CourseError before `prepare`."""
         from sklearn.ensemble import RandomForestRegressor
 
-        super().set(settings)
         if self.known is None:
-            return
-        self.forest = RandomForestRegressor(
-            TREES, min_samples_leaf=self.leaf, max_features=0.5, n_jobs=1, random_state=0
-        ).fit(*self.known)
+            raise CourseError("The forest must see training pairs first: call `prepare`.")
+        if self.leaf not in self.forests:
+            self.forests[self.leaf] = RandomForestRegressor(
+                TREES, min_samples_leaf=self.leaf, max_features=0.5, n_jobs=1, random_state=0
+            ).fit(*self.known)
+        return self.forests[self.leaf]
 
     def predict(self, batch: Batch) -> Tensor:
-        """The target image in its unit. Raises CourseError before `prepare`."""
-        if self.forest is None:
-            raise CourseError("The forest must see training pairs first: call `prepare`.")
-        table = features(batch["source"].cpu(), batch["source_range"].cpu())
-        values = self.forest.predict(table.flatten(0, 2).numpy())
+        """The target image in its unit."""
+        forest = self.forest()
+        table = features(batch["source"].cpu(), self.facts.source_range)
+        values = forest.predict(table.flatten(0, 2).numpy())
         return torch.from_numpy(values).to(batch["source"]).view_as(batch["source"])

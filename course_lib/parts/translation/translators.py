@@ -4,31 +4,19 @@ Networks see −1 … 1. The range that is mapped there belongs to the data set,
 CT number must keep its meaning from one patient to the next.
 """
 
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 
 
-def to_unit(image: Tensor, limits: Tensor) -> Tensor:
-    """Image (N, C, H, W) with limits (N, 2) in its unit, low → −1 and high → 1."""
-    low, high = (limits[:, k].view(-1, 1, 1, 1) for k in (0, 1))
+def to_unit(image: Tensor, limits: tuple[float, float]) -> Tensor:
+    """Images of any shape with the limits of their data set, low → −1 and high → 1."""
+    low, high = limits
     return 2 * (image - low) / (high - low) - 1
 
 
-def from_unit(image: Tensor, limits: Tensor) -> Tensor:
+def from_unit(image: Tensor, limits: tuple[float, float]) -> Tensor:
     """The way back: −1 → low, 1 → high, in the image's unit."""
-    low, high = (limits[:, k].view(-1, 1, 1, 1) for k in (0, 1))
+    low, high = limits
     return low + (image + 1) / 2 * (high - low)
-
-
-def source_of(batch: Mapping[str, Tensor]) -> Tensor:
-    """The batch's source images, (N, 1, H, W), −1 … 1."""
-    return to_unit(batch["source"], batch["source_range"])
-
-
-def target_of(batch: Mapping[str, Tensor], name: str = "target") -> Tensor:
-    """The batch's `target` or `unpaired_target`, (N, 1, H, W), −1 … 1."""
-    return to_unit(batch[name], batch["target_range"])
 
 
 def start(network: nn.Module) -> nn.Module:
