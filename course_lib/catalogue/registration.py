@@ -6,7 +6,7 @@ SECTION = Section(
     title="Registration",
     survey="3.1",
     lesson="03_registration/01_supervised_and_similarity",
-    questions=("fields", "donors", "poses", "own"),
+    questions=("fields", "contrasts", "donors", "poses", "own"),
 )
 
 METHODS = (
@@ -24,7 +24,7 @@ METHODS = (
         kind="classical",
         cite="Klein et al. 2009, NeuroImage",
         doi="10.1016/j.neuroimage.2008.12.037",
-        questions=("fields", "donors", "own"),
+        questions=("fields", "contrasts", "donors", "own"),
     ),
     Entry(
         id="demons",
@@ -33,7 +33,7 @@ METHODS = (
         kind="classical",
         cite="Vercauteren et al. 2009, NeuroImage",
         doi="10.1016/j.neuroimage.2008.10.040",
-        questions=("fields", "donors", "own"),
+        questions=("fields", "contrasts", "donors", "own"),
     ),
     Entry(
         id="bspline",
@@ -42,7 +42,7 @@ METHODS = (
         kind="classical",
         cite="Rueckert et al. 1999, IEEE TMI",
         doi="10.1109/42.796284",
-        questions=("fields", "donors", "own"),
+        questions=("fields", "contrasts", "donors", "own"),
     ),
     Entry(
         id="ffd_ncc",
@@ -51,7 +51,7 @@ METHODS = (
         kind="classical",
         cite="Avants et al. 2008, Medical Image Analysis",
         doi="10.1016/j.media.2007.06.004",
-        questions=("fields", "donors", "own"),
+        questions=("fields", "contrasts", "donors", "own"),
     ),
     Entry(
         id="ffd_mutual_information",
@@ -60,8 +60,7 @@ METHODS = (
         kind="classical",
         cite="Viola & Wells 1997, Int. J. Comput. Vis.",
         doi="10.1023/A:1007958904918",
-        questions=("fields",),
-        datasets=("brain_t1_t2/known_fields",),
+        questions=("contrasts",),
     ),
     Entry(
         id="pose_search",
@@ -80,8 +79,7 @@ METHODS = (
         ref=57,
         cite="Simonovsky et al. 2016, MICCAI",
         doi="10.1007/978-3-319-46726-9_2",
-        questions=("fields",),
-        datasets=("brain_t1_t2/known_fields",),
+        questions=("contrasts",),
     ),
     Entry(
         id="drr_pose_regression",
@@ -100,7 +98,11 @@ METHODS = (
         kind="supervised",
         cite="Wang & Qin 2020, survey",
         doi="10.11959/j.issn.2096-0271.2020056",
-        questions=("fields", "donors", "own"),
+        questions=("fields", "contrasts", "donors", "own"),
+        variants={
+            "labels from demons": {"labels": "demons"},
+            "labels from demons, stopped early": {"labels": "demons_few"},
+        },
     ),
     Entry(
         id="voxelmorph",
@@ -110,7 +112,8 @@ METHODS = (
         ref=69,
         cite="Balakrishnan et al. 2019, IEEE TMI",
         doi="10.1109/TMI.2019.2897538",
-        questions=("fields", "donors", "own"),
+        questions=("fields", "contrasts", "donors", "own"),
+        variants={"mean squared difference": {"similarity": "mse"}},
     ),
     Entry(
         id="icnet",
@@ -120,6 +123,11 @@ METHODS = (
         ref=72,
         cite="Zhang 2018, arXiv",
         doi="10.48550/arXiv.1809.03443",
-        questions=("fields", "donors", "own"),
+        questions=("fields", "contrasts", "donors", "own"),
+        variants={
+            "no consistency": {"consistency": 0.0},
+            "no anti-folding": {"folding": 0.0},
+            "no smoothness": {"smooth": 0.0},
+        },
     ),
 )

@@ -53,8 +53,7 @@ from course_lib.metrics.registration import endpoint_error_mm
 from course_lib.physics import fields
 
 print(device.describe())
-registration = catalogue.task(task)
-splits = registration.splits(dataset, profile, seed)
+splits = catalogue.question(task, dataset).make(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
 pixel_mm = float(splits.validation.spacing_mm[0, -1])
 window = (0.0, 1.2)
@@ -166,7 +165,8 @@ correlation = exercise("registration_supervised.correlation").check(correlation)
 # similarity has one peak, where they fit.
 
 # %% tags=["lesson"]
-two = registration.splits("brain_t1_t2/known_fields", profile, seed)
+contrasts = "brain_t1_t2/known_fields"
+two = catalogue.question(task, contrasts).make(contrasts, profile, seed)
 pair = two.validation.batch(slice(0, 1))
 shifts = list(range(-8, 9, 2))
 curves = {"T1 over T1": {}, "T2 over T1": {}}
@@ -227,17 +227,17 @@ display(show.curve(record), show.strip(record, folder or store))
 # steps of the run above.
 
 # %% tags=["lesson"]
-taught = registration.splits("brain_2d/known_fields", profile, seed)
-half = replace(registration.plans[profile], steps=registration.plans[profile].steps // 2)
+question = catalogue.question(task, "brain_2d/known_fields")
+taught = question.make("brain_2d/known_fields", profile, seed)
+half = replace(question.plans[profile], steps=question.plans[profile].steps // 2)
 pupils, results = {}, {}
 
 
 def teach(source):
     """A network that learns from this source's fields; keeps it and its scores on test pairs."""
-    with device.seeded(seed):
-        pupils[source] = catalogue.build("supervised_ddf_regression", labels=source)
-    fit(pupils[source], registration, taught, profile=profile, seed=seed, plan=half)
-    results[source] = evaluate(pupils[source], registration, taught.test)
+    pupils[source] = catalogue.build("supervised_ddf_regression", labels=source)
+    fit(pupils[source], question, taught, profile=profile, seed=seed, plan=half)
+    results[source] = evaluate(pupils[source], question, taught.test)
 
 
 teach("exact")
@@ -262,7 +262,7 @@ head = batch["fixed_label"] > 0
 
 def apart(one, other):
     """Mean distance of two fields inside the head, mm."""
-    return float(endpoint_error_mm(one, other, batch["spacing_mm"], head).mean())
+    return float(endpoint_error_mm(one, other, taught.facts.spacing_mm, head).mean())
 
 
 labels = {source: pupil.label_fields(batch) for source, pupil in pupils.items()}
@@ -320,7 +320,7 @@ def run(name, data, **settings):
     return run_here(task, name, data, profile, seed, settings, store=store)
 
 
-deep = run("two_channel_deep_metric", "brain_t1_t2/known_fields")
+deep = run("two_channel_deep_metric", contrasts)
 display(show.curve(deep))
 
 # %% [markdown]
@@ -329,7 +329,7 @@ display(show.curve(deep))
 # T1, which is the easier task: compare its time, not its millimetres.
 
 # %% tags=["lesson"]
-designed = run("ffd_mutual_information", "brain_t1_t2/known_fields")
+designed = run("ffd_mutual_information", contrasts)
 
 # %% tags=["lesson"]
 rows = {"one pass (T1 to T1)": record, "deep metric": deep, "mutual information": designed}
@@ -355,8 +355,8 @@ for name, found in rows.items():
 # 3. Make the difference picture small by depth alone, after a shift. Can two errors hide each other?
 
 # %% tags=["lesson"]
-chest = registration.splits("chest_drr/pose", profile, seed)
-pose_explorer(chest.validation.batch(slice(0, 1)))
+chest = catalogue.question(task, "chest_drr/pose").make("chest_drr/pose", profile, seed)
+pose_explorer(chest.validation.batch(slice(0, 1)), chest.facts)
 
 # %% [markdown]
 # Miao (2016) trains networks to read that *difference picture*: what is still wrong tells how to

@@ -20,7 +20,7 @@ from course_lib.lesson import dataset_here, show
 
 # %% [markdown]
 # **Parameters.** `voxelmorph` and `icnet` take options, such as
-# `'{"weight": 0.5}'` or `'{"folding": 0}'`.
+# `'{"smooth": 0.5}'` or `'{"folding": 0}'`.
 
 # %% tags=["parameters"]
 task = "registration"
@@ -49,8 +49,7 @@ from course_lib.physics import fields
 
 print(device.describe())
 torch.set_num_threads(1)  # networks this small are faster on one core than on two
-registration = catalogue.task(task)
-splits = registration.splits(dataset, profile, seed)
+splits = catalogue.question(task, dataset).make(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
 pixel_mm = float(splits.validation.spacing_mm[0, -1])
 
@@ -171,7 +170,7 @@ for name, back in {"the negative": -truth, "the inverse": fields.inverse(truth)}
 
 # %% tags=["lesson"]
 voxelmorph = catalogue.build("voxelmorph")
-show.source(type(voxelmorph).losses)
+show.source(type(voxelmorph).terms)
 
 # %% [markdown]
 # The next cell trains and tests. It is the cell that the benchmark runs.

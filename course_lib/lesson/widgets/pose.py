@@ -1,13 +1,14 @@
 """The pose knob: turn and shift a patient in front of an X-ray camera."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
 from course_lib.lesson.picture import Picture, canvas
-from course_lib.parts.registration.pose import camera_of, drr_of
+from course_lib.parts.registration.pose import drr_of
 from course_lib.physics import drr
 
 KNOBS = {
@@ -20,16 +21,17 @@ KNOBS = {
 """Name → (its place in a pose, how far the slider goes, what it says)."""
 
 
-def pose_explorer(case: Mapping[str, Tensor]) -> Explorer:
+def pose_explorer(case: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Explorer:
     """Sliders for a pose error: the DRR from there, and what is left when the X-ray is subtracted.
 
     Arguments:
         case: a batch of one case of the data set `chest_drr/pose`.
+        facts: what is fixed for that data set; its camera is used.
     """
     import ipywidgets
 
-    camera, true = camera_of(case), case["true_pose"]
-    target = drr_of(case, true, camera)
+    true = case["true_pose"]
+    target = drr_of(case, true, facts)
     landmarks = drr.place(case["points"], true)
     figure, (left, right) = canvas(2, width=9.5, height=4.2)
     shown = left.imshow(target[0, 0], cmap="gray", vmin=0, vmax=float(target.max()))
@@ -43,7 +45,7 @@ def pose_explorer(case: Mapping[str, Tensor]) -> Explorer:
         pose = true.clone()
         for name, value in wrong.items():
             pose[0, KNOBS[name][0]] += value
-        seen = drr_of(case, pose, camera)
+        seen = drr_of(case, pose, facts)
         shown.set_data(seen[0, 0])
         error.set_data((seen - target)[0, 0])
         away = drr.place(case["points"], pose) - landmarks

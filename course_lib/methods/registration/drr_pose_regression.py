@@ -24,9 +24,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
-from course_lib.parts.registration.pose import camera_of, drr_of
+from course_lib.parts.registration.pose import drr_of
 from course_lib.physics import drr, fields
 
 GROUPS = {"in_plane": drr.IN_PLANE, "out_of_plane": drr.OUT_OF_PLANE, "depth": drr.DEPTH}
@@ -75,6 +75,9 @@ class DRRPoseRegression(Method):
     def __init__(self, rounds: int = 3) -> None:
         super().__init__()
         self.rounds = rounds
+
+    def build(self, facts: Facts) -> None:
+        """One regressor for each group of parameters."""
         self.groups = nn.ModuleDict({name: Regressor(len(own)) for name, own in GROUPS.items()})
 
     def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
@@ -83,9 +86,9 @@ class DRRPoseRegression(Method):
 
     def regions(self, batch: Batch, pose: Tensor) -> Tensor:
         """The residual picture around every anchor, as seen at `pose`: (N, K, 16, 16)."""
-        camera = camera_of(batch)
+        camera = self.facts.camera
         with torch.no_grad():
-            residual = batch["xray"] - drr_of(batch, pose, camera)
+            residual = batch["xray"] - drr_of(batch, pose, self.facts)
             anchors = ANCHORS.to(pose).expand(len(pose), -1, -1)
             centre = camera.shadow(drr.place(anchors, pose))
             line = torch.linspace(-0.5, 0.5, REGION, device=pose.device)
@@ -112,7 +115,6 @@ class DRRPoseRegression(Method):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """From the first guess, group by group, with a new DRR each time."""
-        camera_of(batch)  # says what is wrong where there are no X-rays
         pose, scale = batch["start_pose"], SCALE.to(batch["start_pose"])
         for _ in range(self.rounds):
             for name, own in GROUPS.items():

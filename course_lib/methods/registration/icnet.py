@@ -21,13 +21,12 @@ Zhang 2018, Inverse-consistent deep networks for unsupervised deformable image r
 arXiv:1809.03443, doi 10.48550/arXiv.1809.03443.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.registration.fields import images, small_start
 from course_lib.parts.registration.losses import (
@@ -75,7 +74,7 @@ class FCN(nn.Module):
 
 
 class ICNet(Method):
-    """The four weights of the loss are options: set one to 0 to see what it is for."""
+    """The four weights of the loss are options: 0 leaves a term out, to see what it is for."""
 
     learning_rate = 4e-3
 
@@ -86,41 +85,32 @@ class ICNet(Method):
         folding: float = 1e2,
         smooth: float = 5.0,
         reach: float = 12.0,
-        dims: int = 2,
     ) -> None:
         super().__init__()
         self.similarity, self.consistency = similarity, consistency
         self.folding, self.smooth, self.reach = folding, smooth, reach
-        self.network = FCN(dims, reach)
 
-    def prepare(self, train: Cases) -> None:
-        """A network for volumes where the pairs are volumes."""
-        fixed, _ = images(train.tensors)
-        if fixed.ndim == 5:
-            self.network = FCN(3, self.reach).to(fixed.device)
+    def build(self, facts: Facts) -> None:
+        """The network, for slices or volumes."""
+        self.network = FCN(facts.dims, self.reach)
 
     def forward(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         """(u, v): the same network, `one` moving to `other` and the other way round."""
         both = self.network(torch.cat([one, other]), torch.cat([other, one]))
         return both[: len(one)], both[len(one) :]
 
-    def terms(self, one: Tensor, other: Tensor) -> dict[str, Tensor]:
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
         """The four parts of the loss, not yet weighted."""
-        u, v = self(one, other)
-        there = squared_difference(fields.warp(one, u), other).mean()
-        back = squared_difference(fields.warp(other, v), one).mean()
+        fixed, moving = images(batch)
+        u, v = self(moving, fixed)
+        there = squared_difference(fields.warp(moving, u), fixed).mean()
+        back = squared_difference(fields.warp(fixed, v), moving).mean()
         return {
             "similarity": there + back,
             "consistency": inverse_inconsistency(u, v) + inverse_inconsistency(v, u),
             "folding": anti_fold(u) + anti_fold(v),
             "smooth": smoothness(u) + smoothness(v),
         }
-
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """Their weighted sum."""
-        fixed, moving = images(batch)
-        terms = self.terms(moving, fixed)
-        yield "network", sum(getattr(self, name) * value for name, value in terms.items())
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""

@@ -15,7 +15,7 @@ class Identity(Classical):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Leaves everything where it is."""
-        if "xray" in batch:
+        if "camera" in self.facts:
             return {"pose": batch["start_pose"].clone()}
         fixed = batch["fixed"]
         field = torch.zeros(len(fixed), fixed.ndim - 2, *fixed.shape[2:], device=fixed.device)

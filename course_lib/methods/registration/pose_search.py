@@ -19,7 +19,7 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.registration.fields import standardised
-from course_lib.parts.registration.pose import camera_of, drr_of
+from course_lib.parts.registration.pose import drr_of
 
 
 class PoseSearch(Classical):
@@ -31,15 +31,14 @@ class PoseSearch(Classical):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """The best pose that was met on the way."""
-        camera, wanted = camera_of(batch), standardised(batch["xray"])
-        pose = batch["start_pose"].clone()
+        wanted, pose = standardised(batch["xray"]), batch["start_pose"].clone()
         best, found = torch.full_like(pose[:, 0], -torch.inf), pose.clone()
         with torch.enable_grad():
             pose.requires_grad_()
             optimiser = torch.optim.Adam([pose], lr=self.rate)
             for step in range(self.steps):
                 optimiser.param_groups[0]["lr"] = self.rate * (1 - 0.9 * step / self.steps)
-                seen = standardised(drr_of(batch, pose, camera))
+                seen = standardised(drr_of(batch, pose, self.facts))
                 alike = (seen * wanted).flatten(1).mean(1)
                 better = alike.detach() > best
                 best = torch.where(better, alike.detach(), best)

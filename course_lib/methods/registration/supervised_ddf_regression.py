@@ -13,6 +13,8 @@ option, and the point of the method:
     demons        what demons find, after an affine map
     demons_few    the same stopped after two iterations
 
+Without a choice they are exact where the true field is known, and from demons between people.
+
 Direction: u lives on the fixed image's grid and points into the moving one, warped(x) =
 moving(x + u(x)), in voxels, first axis first. Pairs (N, 1, *spatial) → fields (N, d, *spatial).
 Shrunk: the U-Net is that of `voxelmorph`, so that both can be compared.
@@ -25,7 +27,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.methods.registration.demons import Demons
@@ -38,25 +40,25 @@ NOISE_VOXELS, NOISE_SMOOTHNESS = 1.5, 3.0
 
 
 class SupervisedDDFRegression(Method):
-    """`labels`: one of SOURCES. `dims`: 2, or 3 for volumes (by itself)."""
+    """`labels`: one of SOURCES; by default the best that the data set has."""
 
     learning_rate = 4e-3  # chosen on validation, against 1e-3
 
-    def __init__(self, labels: str = "exact", dims: int = 2) -> None:
+    def __init__(self, labels: str | None = None) -> None:
         super().__init__()
-        if labels not in SOURCES:
+        if labels not in (None, *SOURCES):
             raise CourseError(
                 f"Label fields come from one of {', '.join(SOURCES)}, not {labels!r}."
             )
         self.labels = labels
-        self.network = RegistrationUNet(dims)
-        self.fields: Tensor | None = None
 
-    def prepare(self, train: Cases) -> None:
+    def build(self, facts: Facts) -> None:
+        """The U-Net, for slices or volumes. No pair has a label field yet."""
+        self.network = RegistrationUNet(facts.dims)
+        self.fields = torch.empty(0)
+
+    def begin(self, stage: str, train: Cases) -> None:
         """Makes the label fields of all training pairs, once."""
-        fixed, _ = images(train.tensors)
-        if fixed.ndim == 5:
-            self.network = RegistrationUNet(3).to(fixed.device)
         self.fields = self.label_fields(train.tensors)
 
     def label_fields(self, batch: Batch) -> Tensor:
@@ -65,17 +67,19 @@ class SupervisedDDFRegression(Method):
         Raises CourseError when the source is the truth and the data set has none.
         """
         fixed, moving = images(batch)
-        if self.labels.startswith("demons"):
+        known = "displacement" in batch
+        labels = self.labels or ("exact" if known else "demons")
+        if labels.startswith("demons"):
             source = Demons()
-            source.iterations = 2 if self.labels == "demons_few" else source.iterations
+            source.iterations = 2 if labels == "demons_few" else source.iterations
             return source.register(fixed, moving)
-        if "displacement" not in batch:
+        if not known:
             raise CourseError(
-                f"Labels that are {self.labels!r} need the true field, and between two people "
+                f"Labels that are {labels!r} need the true field, and between two people "
                 "nobody knows it. Use a data set of known fields, or --option labels=demons."
             )
         truth = batch["displacement"]
-        if self.labels == "exact":
+        if labels == "exact":
             return truth
         noise = fields.random_velocity(
             truth.shape[2:],
@@ -89,8 +93,7 @@ class SupervisedDDFRegression(Method):
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean distance to the label field, in voxels."""
         fixed, moving = images(batch)
-        given = self.label_fields(batch) if self.fields is None else self.fields[batch["number"]]
-        error = self.network(moving, fixed) - given
+        error = self.network(moving, fixed) - self.fields[batch["number"]]
         yield "network", (error.square().sum(1) + 1e-6).sqrt().mean()
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:

@@ -25,8 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Cases
-from course_lib.errors import CourseError
+from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.registration import free_form
 from course_lib.parts.registration.fields import images, standardised
@@ -44,7 +43,11 @@ class TwoChannelDeepMetric(Method):
 
     def __init__(self, weight: float = 0.1, patches: int = 32, width: int = 16) -> None:
         super().__init__()
-        self.weight, self.patches = weight, patches
+        self.weight, self.patches, self.width = weight, patches, width
+
+    def build(self, facts: Facts) -> None:
+        """Four convolutions with strides: a patch in, a score out."""
+        width = self.width
         self.network = nn.Sequential(
             nn.Conv2d(2, width, 3),
             nn.LeakyReLU(0.1),
@@ -54,19 +57,6 @@ class TwoChannelDeepMetric(Method):
             nn.LeakyReLU(0.1),
             nn.Conv2d(2 * width, 1, 3),
         )
-
-    def prepare(self, train: Cases) -> None:
-        """Raises CourseError where there is nothing to learn the metric from."""
-        self._check(train.tensors)
-        if "aligned" not in train.tensors:
-            raise CourseError(
-                "The deep metric learns from aligned images of two contrasts; this data set has "
-                "one contrast. Choose the data set brain_t1_t2/known_fields."
-            )
-
-    def _check(self, batch: Batch) -> None:
-        if images(batch)[0].ndim != 4:
-            raise CourseError("The deep metric is written for slices; this data set has volumes.")
 
     def score(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """Mean score over all patches, four voxels apart, (N,): higher is better aligned."""
@@ -93,7 +83,6 @@ class TwoChannelDeepMetric(Method):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """An optimisation for each direction. The network's weights stay as they are."""
-        self._check(batch)
         fixed, moving = images(batch)
         # The channels keep their contrasts whichever of the two images moves.
         settings = {"weight": self.weight, "steps": self.descent}

@@ -3,9 +3,10 @@
 New in the paper: the optimisation that every pair used to need is done once, for all pairs, as the
 training of a network. Its loss is what classical registration minimises:
 
-    u = U(moving, fixed),   loss = D(fixed, moving(x + u(x))) + λ mean ‖∇u‖²
+    u = U(moving, fixed),   loss = match · D(fixed, moving(x + u(x))) + smooth · mean ‖∇u‖²
 
-with D the mean squared difference, or minus the squared local correlation in windows of 9.
+with D the mean squared difference, or minus the squared local correlation in windows of 9. The
+paper has match = 1 and calls the other weight λ.
 
 Pairs (N, 1, *spatial), sides divisible by 16 → fields (N, d, *spatial) in voxels. Shrunk: U-Net
 with 16 maps at full resolution and one layer fewer there; Adam at 4e-3 instead of 1e-4, because
@@ -15,11 +16,9 @@ Balakrishnan, Zhao, Sabuncu, Guttag & Dalca 2019, IEEE TMI 38(8):1788-1800,
 doi 10.1109/TMI.2019.2897538.
 """
 
-from collections.abc import Iterator
-
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases
+from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.registration.fields import both_ways, images
@@ -29,22 +28,19 @@ from course_lib.physics import fields
 
 
 class VoxelMorph(Method):
-    """`similarity`: `ncc` or `mse`. `weight`: λ. `dims`: 2, or 3 for volumes (by itself)."""
+    """`similarity`: `ncc` or `mse`. `match`, `smooth`: weights; 0 leaves a term out."""
 
     learning_rate = 4e-3  # as for `supervised_ddf_regression`, whose network this is
 
-    def __init__(self, similarity: str = "ncc", weight: float = 0.1, dims: int = 2) -> None:
+    def __init__(self, similarity: str = "ncc", match: float = 1.0, smooth: float = 0.1) -> None:
         super().__init__()
         if similarity not in ("ncc", "mse"):
             raise CourseError(f"The similarity is 'ncc' or 'mse', not {similarity!r}.")
-        self.similarity, self.weight = similarity, weight
-        self.network = RegistrationUNet(dims)
+        self.similarity, self.match, self.smooth = similarity, match, smooth
 
-    def prepare(self, train: Cases) -> None:
-        """A network for volumes where the pairs are volumes."""
-        fixed, _ = images(train.tensors)
-        if fixed.ndim == 5:
-            self.network = RegistrationUNet(3).to(fixed.device)
+    def build(self, facts: Facts) -> None:
+        """The U-Net, for slices or volumes."""
+        self.network = RegistrationUNet(facts.dims)
 
     def dissimilarity(self, warped: Tensor, fixed: Tensor) -> Tensor:
         """D, the mean over the batch."""
@@ -52,12 +48,12 @@ class VoxelMorph(Method):
             return squared_difference(warped, fixed).mean()
         return -local_ncc(warped, fixed).mean()
 
-    def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """Similarity after warping, and smoothness. No field is given, and no label."""
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Dissimilarity after warping, and smoothness. No field is given, and no label."""
         fixed, moving = images(batch)
         field = self.network(moving, fixed)
         warped = fields.warp(moving, field)
-        yield "network", self.dissimilarity(warped, fixed) + self.weight * smoothness(field)
+        return {"match": self.dissimilarity(warped, fixed), "smooth": smoothness(field)}
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Two passes: there, and with exchanged parts back."""

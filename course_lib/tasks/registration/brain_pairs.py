@@ -1,17 +1,26 @@
-"""Pairs of brains to be registered, with the truth that there is.
+"""Pairs of brains: whose they are, how they are drawn with the truth that there is, their scores.
 
 Between two deformed copies of one donor the true field is known exactly. Between two donors nobody
 knows it; there are label maps, and the centres of paired nuclei serve as landmarks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.cases import Cases, join
+from course_lib.cases import Batch, Cases, Facts, join
 from course_lib.data.anatomy.population import pair_field, population
 from course_lib.data.anatomy.tissues import labels
+from course_lib.metrics import registration as metrics
+from course_lib.tasks.base import Field, Metric
+from course_lib.tasks.registration import pairs
+
+SOURCES = ("brain_donors", "brain_mni")
+TRAIN = ("donor-9861", "donor-10021", "donor-12876")
+VALIDATION, TEST = ("donor-14380",), ("donor-15496", "donor-15697")
+SITE = "A"  # one scanner; noise and shading still differ from picture to picture
 
 NUCLEI = (
     "thalamus", "caudate", "putamen", "pallidum", "hippocampus", "amygdala", "accumbens",
@@ -24,6 +33,16 @@ STRUCTURES = (
 )  # fmt: skip
 """What overlap is measured of."""
 FEWEST = 4  # voxels that a structure needs to have a centre
+
+
+def parts(
+    dims: int, profile: str, seed: int
+) -> Iterator[tuple[int, int, tuple[str, ...], dict[str, Any]]]:
+    """(pairs, pixels along a side, donors, knobs) of training, validation and test."""
+    size = pairs.SIZES[profile]
+    pixels, counts = (size.pixels, size.counts) if dims == 2 else (size.pixels_3d, size.counts_3d)
+    for number, donors in enumerate((TRAIN, VALIDATION, TEST)):
+        yield counts[number], pixels, donors, {"seed": 10 * seed + number, "site": SITE}
 
 
 def known_fields(
@@ -66,7 +85,7 @@ def between_donors(
     As `known_fields`, but without `displacement`, and the landmarks are centres of nuclei (nan
     where a nucleus does not reach into both slices).
     """
-    parts = []
+    drawn = []
     for number, couple in enumerate(couples):
         share = len(range(number, count, len(couples)))
         if not share:
@@ -101,8 +120,8 @@ def between_donors(
         )
         fixed, moving = list(range(share)), list(range(share, 2 * share))
         names = [f"{couple[0]}+{couple[1]}"] * share
-        parts.append(_pairs(cases, fixed, moving, contrasts, None, points, names, number))
-    return join(parts)
+        drawn.append(_pairs(cases, fixed, moving, contrasts, None, points, names, number))
+    return join(drawn)
 
 
 def centres(label: Tensor, displacement: Tensor) -> Tensor:
@@ -144,10 +163,6 @@ def _pairs(
         "moving_label": cases["label"][moving],
         "fixed_points": points[fixed],
         "moving_points": points[moving],
-        "structures": torch.tensor([labels("brain")[name] for name in STRUCTURES]).repeat(
-            len(fixed), 1
-        ),
-        "spacing_mm": cases.spacing_mm[fixed].float(),
     }
     if truth is not None:
         tensors["displacement"] = truth
@@ -168,4 +183,26 @@ def _pairs(
             "moving_label": about["label"],
         }
         | ({} if truth is None else {"displacement": "simulated"}),
+        facts=Facts(
+            dims=cases.spacing_mm.shape[1],
+            channels=1,
+            spacing_mm=tuple(cases.spacing_mm[0].tolist()),
+            structures=tuple(labels("brain")[name] for name in STRUCTURES),
+        ),
     )
+
+
+def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The scores of all pairs, and how far landmarks still lie apart."""
+    points = batch["fixed_points"], batch["moving_points"]
+    apart = metrics.tre_mm(prediction["forward"], *points, facts.spacing_mm)
+    return {"tre_mm": apart} | pairs.score(prediction, batch, facts)
+
+
+FIELDS = pairs.FIELDS | {
+    "fixed_points": Field("N 16 dims", "pixels", "landmarks of the fixed image, nan if missing"),
+    "moving_points": Field("N 16 dims", "pixels", "the same landmarks in the moving image"),
+}
+METRICS = {
+    "tre_mm": Metric("mm", "lower", "Target registration error: how far landmarks still lie apart.")
+} | pairs.METRICS

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.cases import Cases
+from course_lib.cases import Cases, Facts
 from course_lib.data.volume import Volume
 from course_lib.physics import ct, drr
 
@@ -88,8 +88,8 @@ def poses(
     """`count` pictures of the chest from random poses.
 
     Returns Cases with `xray` (N, 1, H, W) line integrals with noise, `true_pose` and `start_pose`
-    (N, 6), what a method may use of the patient (`volume` (N, 1, Z, Y, X) 1/mm and `voxel_mm`
-    (N, 3)), `points` (N, K, 3) mm and the `camera` (N, 6) as `camera_of` reads it.
+    (N, 6), what a method may use of the patient (`volume` (N, 1, Z, Y, X) in 1/mm) and `points`
+    (N, K, 3) mm.
     """
     known = patient(voxel_mm)
     draw = 2 * torch.rand(2, count, 6, generator=generator) - 1
@@ -98,19 +98,13 @@ def poses(
     exact = replace(camera, samples=2 * camera.samples)
     clean = torch.cat([drr.project(known.fine, known.fine_mm, pose[None], exact) for pose in true])
     counted = torch.poisson(PHOTONS * torch.exp(-clean), generator=generator).clamp_min(1)
-    numbers = [
-        camera.pixels, camera.pixel_mm, camera.source_mm,
-        camera.detector_mm, camera.reach_mm, camera.samples,
-    ]  # fmt: skip
     return Cases(
         tensors={
             "xray": -torch.log(counted / PHOTONS),
             "true_pose": true,
             "start_pose": start,
             "volume": known.coarse.expand(count, -1, -1, -1, -1),
-            "voxel_mm": known.coarse_mm.expand(count, 3).contiguous(),
             "points": known.landmarks.expand(count, -1, -1).contiguous(),
-            "camera": torch.tensor(numbers).expand(count, 6).contiguous(),
         },
         case=[f"LIDC-IDRI-0001/{part}/pose-{k:04d}" for k in range(count)],
         subject=["LIDC-IDRI-0001"] * count,
@@ -121,4 +115,5 @@ def poses(
             "volume": "measured HU on a coarser grid",
             "true_pose": "simulated",
         },
+        facts=Facts(dims=2, channels=1, camera=camera, voxel_mm=tuple(known.coarse_mm.tolist())),
     )

@@ -1,0 +1,17 @@
+"""SimpleITK's registrations on tensors."""
+
+import torch
+
+from course_lib.parts.registration import itk
+
+
+def test_simpleitk_fields_have_our_axes_and_direction():
+    line = torch.arange(48.0)
+    ball = torch.exp(-((line[:, None] - 20) ** 2 + (line - 24) ** 2) / 60)[None, None]
+    moved = torch.roll(ball, (4, -2), (2, 3))  # moving(x + (4, -2)) = fixed(x)
+    for field in (
+        itk.transform(ball, moved, "correlation", None),
+        itk.demons(ball, moved, 2.0, 60),
+    ):
+        found = field[0, :, 20, 24]
+        assert (found - torch.tensor([4.0, -2.0])).abs().max() < 1.0, found
