@@ -28,6 +28,23 @@ def cache_dir() -> Path:
     return Path(base) / "medical-imaging-course"
 
 
+def make_room(path: Path) -> None:
+    """Makes the folder that a file is to lie in.
+
+    Raises CourseError when that folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.with_name(f".{secrets.token_hex(4)}")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise CourseError(
+            f"Cannot write to {path.parent} ({error.strerror}). "
+            "Make the folder writable, or choose another one: for data, set COURSE_DATA."
+        ) from error
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` and moves it there only if the block succeeds.
@@ -37,14 +54,8 @@ def atomic(path: Path) -> Iterator[Path]:
     path = Path(path)
     # The suffix stays last, because numpy and matplotlib choose their format by it.
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-    except OSError as error:
-        raise CourseError(
-            f"Cannot write to {path.parent} ({error.strerror}). "
-            "Make the folder writable, or choose another one: for data, set COURSE_DATA."
-        ) from error
+    make_room(path)
+    temporary.touch()
     try:
         yield temporary
         os.replace(temporary, path)

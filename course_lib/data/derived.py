@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from filelock import FileLock
 
 from course_lib.code import code_hash
-from course_lib.files import atomic, cache_dir, resource
+from course_lib.files import atomic, cache_dir, make_room, resource
 
 MONTH_S = 30 * 24 * 3600
 """Younger files may be in use by another checkout of the course."""
@@ -31,9 +32,12 @@ def kept(
     code = hashlib.sha256(code_hash((module,)).encode() + registry)
     file = cache_dir() / "derived" / f"{name}-{code.hexdigest()[:12]}.npz"
     if not file.is_file():
-        made = make()
-        with atomic(file) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **made)
+        make_room(file)
+        with FileLock(file.with_suffix(".lock")):  # others wait, and read what the first has made
+            if not file.is_file():
+                made = make()
+                with atomic(file) as temporary:
+                    np.savez_compressed(temporary, allow_pickle=False, **made)
         for stale in file.parent.glob(f"{file.stem[:-12]}{'[0-9a-f]' * 12}.npz"):
             if stale != file and time.time() - stale.stat().st_mtime > MONTH_S:
                 stale.unlink(missing_ok=True)

@@ -12,8 +12,8 @@ patch is scored, the highest score is the bag's. Patches of 16 pixels, every 8, 
 probabilities) over their patches; over its maximum it is compared with outlines, which training
 never sees.
 
-Ilse, Tomczak & Welling 2018, Attention-based deep multiple instance learning, ICML. Shrunk: an
-encoder of three convolutions.
+Ilse, Tomczak & Welling 2018, Attention-based deep multiple instance learning, ICML,
+arXiv:1802.04712. Shrunk: an encoder of three convolutions.
 """
 
 from collections.abc import Iterator

@@ -3,8 +3,8 @@
     m = |∇(G_σ * x)|
 
 Maps that look like an edge detector's please the eye, because they show the anatomy. Adebayo et al.
-2018 (NeurIPS) made this the control: it cannot change when the weights do. Images (N, 1, H, W) HU,
-maps (N, 1, H, W). It has no classifier: every probability is one half.
+2018 (NeurIPS, arXiv:1810.03292) made this the control: it cannot change when the weights do. Images
+(N, 1, H, W) HU, maps (N, 1, H, W). It has no classifier: every probability is one half.
 """
 
 from typing import Any, ClassVar
