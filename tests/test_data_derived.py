@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pytest
 
-from course_lib.code import code_hash
 from course_lib.data import derived
 
 MAKER = "course_lib.maker"
@@ -21,9 +20,7 @@ def code(tmp_path, monkeypatch):
     (tmp_path / "maker.py").write_text("from course_lib import used")
     (tmp_path / "used.py").write_text("first")
     (tmp_path / "registry.yaml").write_text("first")
-    code_hash.cache_clear()
     yield tmp_path
-    code_hash.cache_clear()
 
 
 def test_made_once_then_read(code):
@@ -44,13 +41,12 @@ def test_made_once_then_read(code):
 def test_other_code_or_data_make_it_anew_and_remove_what_is_old(code, changed, days):
     derived.kept("nodules/test-3", lambda: {"values": np.zeros(1)}, MAKER)
     derived.kept("nodules/test-33", lambda: {"values": np.ones(1)}, MAKER)
-    for file in code.glob("cache/derived/nodules/*"):
+    for file in code.glob("cache/derived/nodules/*.npz"):
         os.utime(file, (time.time() - 86400 * days,) * 2)
     (code / changed).write_text("second = 2")
-    code_hash.cache_clear()
     found = derived.kept("nodules/test-3", lambda: {"values": np.full(1, 7.0)}, MAKER)
     assert found["values"].item() == 7
-    left = sorted(file.name.rsplit("-", 1)[0] for file in code.glob("cache/derived/nodules/*"))
+    left = sorted(file.name.rsplit("-", 1)[0] for file in code.glob("cache/derived/nodules/*.npz"))
     assert left == ["test-3"] * (2 if days == 1 else 1) + ["test-33"]
 
 

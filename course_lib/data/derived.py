@@ -33,7 +33,9 @@ def kept(
     file = cache_dir() / "derived" / f"{name}-{code.hexdigest()[:12]}.npz"
     if not file.is_file():
         make_room(file)
-        with FileLock(file.with_suffix(".lock")):  # others wait, and read what the first has made
+        with FileLock(
+            file.with_name(f"{file.stem[:-13]}.lock")
+        ):  # others wait, and read what the first has made
             if not file.is_file():
                 made = make()
                 with atomic(file) as temporary:
