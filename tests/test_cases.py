@@ -1,9 +1,13 @@
 """Cases: whole tensors, batches as slices, patches gathered in place."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 
-from course_lib.cases import Cases, join, random_patches
+from course_lib.cases import Cases, Facts, join, random_patches
+from course_lib.errors import CourseError
 
 
 def some(count=5, side=12, first=0):
@@ -57,14 +61,20 @@ def test_patches_follow_the_generator():
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
-def test_a_data_set_may_ask_another_question():
-    from dataclasses import replace
+def test_facts_are_read_by_name_and_compared():
+    facts = Facts(dims=2, window=(-1000.0, 400.0))
+    assert facts.dims == facts["dims"] == 2 and set(facts) == {"dims", "window"}
+    assert facts == Facts(window=(-1000.0, 400.0), dims=2) != facts | {"dims": 3}
+    assert (facts | {"classes": 2}).classes == 2 and "classes" not in facts
+    with pytest.raises(CourseError, match="no fact 'camera'; it has: dims, window"):
+        _ = facts.camera
+    assert not hasattr(facts, "camera") and copy.deepcopy(facts) == facts
 
-    from course_lib import catalogue
 
-    task = replace(
-        catalogue.task("denoising"), asks={"series": ("ssim", "psnr"), "series/long": ("ssim",)}
-    )
-    assert task.on("chest_ct") is task
-    assert (task.on("series/short").headline, len(task.on("series/short").metrics)) == ("ssim", 2)
-    assert list(task.on("series/long").metrics) == ["ssim"]
+def test_cases_keep_their_facts_and_those_of_two_data_sets_are_not_joined():
+    here = replace(some(), facts=Facts(dims=2))
+    assert here.subset([0]).facts == here.to(torch.device("cpu")).facts == Facts(dims=2)
+    there = replace(here, facts=Facts(dims=3), case=[f"{name}/2" for name in here.case])
+    assert join([here, replace(there, facts=here.facts)]).facts == here.facts
+    with pytest.raises(ValueError, match="several data sets"):
+        join([here, there])

@@ -59,9 +59,12 @@ class Subject:
         return self.trained(self.make())
 
     def trained(self, method: Any, seed: int = 0, splits: Splits | None = None) -> Any:
-        """A method after a tiny training on these cases, in which every stage gets a step."""
+        """A method after a tiny training on these cases: every stage gets a step, or validation
+        chooses between two settings."""
         plan = self.steps
-        if isinstance(method, Method):
+        if isinstance(method, Classical):
+            method.grid = type(method).grid[:2]
+        else:
             shares = [stage.share for stage in method.stages]
             least = -(-sum(shares) // min(shares))
             plan = Plan(max(plan.steps, int(least)), plan.batch, 1)

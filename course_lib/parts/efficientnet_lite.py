@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, whose real ImageNet weights a package ships (`data.pretrained`).
+"""EfficientNet-Lite0, whose real ImageNet weights a package ships (`parts.pretrained`).
 
 Stem, seven groups of inverted residual blocks (expand 1x1, depthwise kxk, project 1x1; ReLU6, no
 squeeze-and-excitation), head. Source: Tan & Le 2019, EfficientNet, ICML, arXiv:1905.11946; Lite:

@@ -20,7 +20,7 @@ def own_slices(
 
     Raises CourseError for anything but CT in HU.
     """
-    own.expect(data, own.Scans, task)
+    data = own.expect(data, own.Scans, task)
     if wrong := [volume.subject for volume in data.volumes if volume.unit != "HU"]:
         raise CourseError(
             f"{task} scans CT in HU, but {wrong[0]} in {data.source} holds no values below -500: "

@@ -18,6 +18,7 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from course_lib.cases import UNVERIFIED
 from course_lib.data.own.kinds import Boxed, Labelled, OwnData, Pictures, Scans
@@ -35,6 +36,7 @@ __all__ = [
     "reader",
 ]
 
+Kind = TypeVar("Kind", bound=OwnData)
 FORMATS = (
     "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, "
     "a COCO folder (a .json with images and boxes), or a folder of PNG, JPEG or TIFF pictures"
@@ -93,9 +95,13 @@ def fingerprint(dataset: str) -> str:
     return digest.hexdigest()
 
 
-def expect(data: OwnData, kinds: type | tuple[type, ...], task: str) -> None:
-    """CourseError unless `data` is of one of `kinds`, saying what `task` can use instead."""
+def expect(data: OwnData, kinds: type[Kind] | tuple[type[Kind], ...], task: str) -> Kind:
+    """The same data, which are of one of `kinds`.
+
+    Raises CourseError when they are not, and says what `task` can use instead.
+    """
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     if not isinstance(data, kinds):
         wanted = " or ".join(kind.what for kind in kinds)
         raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
+    return data

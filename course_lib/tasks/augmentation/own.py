@@ -25,7 +25,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
 
     Raises CourseError for other kinds of data, volumes, several labels an image, or one class.
     """
-    own.expect(data, own.Labelled, "augmentation")
+    data = own.expect(data, own.Labelled, "augmentation")
     known = data.labels["train"]
     if known.ndim != 1 or data.images["train"].ndim != 4:
         raise CourseError(

@@ -26,7 +26,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
     """The user's labelled images with their published split, thinned out to the profile's size.
 
     Raises CourseError for other data, and for images with several labels each."""
-    own.expect(data, own.Labelled, "classification")
+    data = own.expect(data, own.Labelled, "classification")
     if any(label.ndim > 1 for label in data.labels.values()):
         raise CourseError(
             f"The images of {data.source} have several labels each; classification needs one. Use "

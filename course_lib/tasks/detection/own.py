@@ -32,7 +32,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
 
     Raises CourseError for anything but pictures with boxes.
     """
-    own.expect(data, own.Boxed, "detection")
+    data = own.expect(data, own.Boxed, "detection")
     count = len(data.images)
     image, scales = _on_one_grid(data, LONGER_SIDE[profile])
     most = max(1, *(len(boxes) for boxes in data.boxes))

@@ -21,7 +21,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
 
     Raises CourseError for CT: its pictures do not come from k-space.
     """
-    own.expect(data, own.Scans, "reconstruction_mr")
+    data = own.expect(data, own.Scans, "reconstruction_mr")
     if ct := [volume.subject for volume in data.volumes if volume.unit == "HU"]:
         raise CourseError(f"reconstruction_mr needs MR magnitudes, but {ct[0]} holds HU (CT).")
     size, scan = SIZES[profile], Scan("cartesian", 4.0, SIZES[profile], seed)

@@ -45,7 +45,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
 
     Raises CourseError for other data and for fewer than four subjects.
     """
-    own.expect(data, (own.Pictures, own.Scans), "registration")
+    data = own.expect(data, (own.Pictures, own.Scans), "registration")
     people, most = _people(data, pairs.SIZES[profile]), pairs.SIZES[profile].counts[0]
     members = parts(people.names)
     train, validation, test = members["train"], members["validation"], members["test"]

@@ -40,7 +40,7 @@ def of_scans(data: own.OwnData, limit: Sequence[int], most: Sequence[int]) -> Sp
         most: how many subjects at most train, validate and test.
     Raises CourseError for anything but volumes with a map of at least two labels.
     """
-    own.expect(data, own.Scans, "segmentation")
+    data = own.expect(data, own.Scans, "segmentation")
     if lacking := [v.subject for v in data.volumes if "label" not in v.labels]:
         raise CourseError(
             f"{lacking[0]} in {data.source} has no label map. Expected: a Decathlon folder, or "

@@ -52,7 +52,7 @@ def volumes(data: own.OwnData, crop: int) -> tuple[dict[str, list[Volume]], int]
 
     Raises CourseError for a volume that is smaller than one block.
     """
-    own.expect(data, own.Scans, "super_resolution")
+    data = own.expect(data, own.Scans, "super_resolution")
     small = min(data.volumes, key=lambda v: min(v.image.shape))
     side = min(crop, *(min(v.image.shape[1:]) // 12 * 12 for v in data.volumes))
     if side < 24 or min(len(v.image) for v in data.volumes) < blocks.DEPTH:

@@ -24,7 +24,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
 
     Raises CourseError when a volume has no target.
     """
-    own.expect(data, own.Scans, "translation")
+    data = own.expect(data, own.Scans, "translation")
     lonely = [v.subject for v in data.volumes if "target" not in v.labels]
     if lonely:
         raise CourseError(
