@@ -5,6 +5,7 @@ import sys
 import click
 
 from course_lib import __version__
+from course_lib.benchmark import interrupt
 from course_lib.errors import CourseError
 
 # Command → module and function; a module is imported when its command is called.
@@ -42,8 +43,6 @@ class Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is about to run."""
         if args[0] in SWEEPS:
-            from course_lib.benchmark import interrupt
-
             ctx.with_resource(interrupt.held())
         return super().resolve_command(ctx, args)
 
