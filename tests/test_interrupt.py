@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -196,6 +197,13 @@ def test_a_sweep_outside_the_main_thread_leaves_signals_alone():
     thread.start()
     thread.join()
     assert seen == [(None, before)]
+
+
+def test_signals_do_not_reach_workers():
+    """Blocked, not ignored: nbclient sets handlers of its own, which would end the kernel alone."""
+    with Workers(1, partial(signal.pthread_sigmask, signal.SIG_BLOCK)) as team:
+        [(_, blocked)] = team.answers([[]], interrupt.Watch())
+    assert set(interrupt.SIGNALS) <= blocked
 
 
 def test_workers_hand_back_answers_errors_and_their_own_death():

@@ -37,7 +37,7 @@ class Workers:
         """
         Arguments:
             work: what a worker does with each piece of work; its answer is handed back.
-            prepare: called once in each worker.
+            prepare: called once in each worker; `bool` does nothing.
         """
         self._count, self._work, self._prepare = count, work, prepare
         self._processes: dict[Connection, BaseProcess] = {}
