@@ -1,17 +1,12 @@
 """Jobs, their keys, and sweeps through papermill, with real smoke runs."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import jsonschema
 import nbformat
 import numpy as np
-import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -123,31 +118,6 @@ def test_bench_keeps_notebooks_reports_failures_and_repeats_nothing(tmp_path, mo
     outcome = json.loads(result.stdout[result.stdout.index("{") :])
     status = {row["method"]: row["status"] for row in outcome["jobs"]}
     assert result.exit_code == 0 and status == {"noisy_input": "cached", "median": "done"}
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_bench_loses_only_the_job_in_flight(tmp_path, number):
-    """Nothing keeps running, finished records survive, and the same command runs the rest."""
-    runs = tmp_path / "runs"
-    command = [sys.executable, "-m", "course_lib.cli", "bench", "--task", "denoising"]
-    command += ["--method", "noisy_input", "--dataset", "chest_ct", "--profile", "smoke"]
-    command += ["--seeds", "2", "--workers", "1", "--store", str(runs)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.time() + 120
-    while not list(runs.glob("[!.]*/record.json")) and time.time() < deadline:
-        time.sleep(0.1)
-    below = psutil.Process(process.pid).children(recursive=True)
-    assert len(below) >= 2  # a worker and its kernel
-    os.killpg(process.pid, number)
-    assert process.wait(20) == {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}[number]
-    assert not psutil.wait_procs(below, timeout=20)[1]
-    assert number == signal.SIGKILL or not list(runs.glob(".partial-*"))
-    finished = Store(runs).records()
-    assert len(finished) == 1 and finished[0]["status"] == "done"
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    assert "1 done, 0 failed, 1 cached" in result.stdout
-    assert len(Store(runs).records()) == 2 and not list(runs.glob(".partial-*"))
 
 
 @pytest.mark.skipif(not sweep.CAN_FORK, reason="kernels are forked on Linux only")

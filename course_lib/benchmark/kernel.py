@@ -8,12 +8,13 @@ Only the libraries are imported beforehand; the course's own code is read anew b
 
 import multiprocessing
 import os
-import threading
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
+
+from course_lib.benchmark.workers import end_with_parent
 
 LIBRARIES = (
     "ipykernel.kernelapp",
@@ -85,10 +86,5 @@ def _serve(arguments: list[str], environment: dict[str, str]) -> None:
 
     os.setsid()
     os.environ.update(environment)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     launch_new_instance(argv=arguments)
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)

@@ -76,7 +76,7 @@ class Store:
     def clear(self) -> None:
         """Removes what a killed process left half-written."""
         for partial in self.folder.glob(".partial-*"):
-            if not _alive(int(partial.name.split("-")[1])):
+            if not alive(int(partial.name.split("-")[1])):
                 shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -110,7 +110,7 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
     """Whether a process still works; one that was killed but not yet buried does not."""
     import psutil
 

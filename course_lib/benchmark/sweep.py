@@ -6,25 +6,23 @@ job in flight is lost.
 """
 
 import json
-import multiprocessing
 import os
 import re
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from course_lib.benchmark import interrupt
 from course_lib.benchmark.identity import job_cells
 from course_lib.benchmark.job import Job
 from course_lib.benchmark.store import Record, Store, write_json
-from course_lib.errors import CourseError
+from course_lib.benchmark.workers import Workers
 
 # Elsewhere a process may not fork once it has imported a library of the system.
 CAN_FORK = sys.platform == "linux"
@@ -147,70 +145,58 @@ def run(
     Returns the outcomes in the order of the jobs. The time left is the sum of each remaining job's
     expected time: what its method took before, in this sweep or in the store, else the mean of
     what is known.
+
+    Raises Interrupted, with nothing left running, when a signal to stop comes before the last
+    outcome; a second signal ends the program at once.
     """
+    with interrupt.held() as watch:
+        try:
+            return _run(list(jobs), store, workers, tell, watch)
+        except BaseException:
+            store.clear()
+            raise
+
+
+def _run(
+    jobs: list[Job],
+    store: Store,
+    workers: int,
+    tell: Callable[[Outcome], None] | None,
+    watch: interrupt.Watch,
+) -> list[Outcome]:
     from tqdm import tqdm
 
-    jobs = list(jobs)
     store.clear()
     known = _known_seconds(store)
     left = dict(enumerate(jobs))
     outcomes: dict[int, Outcome] = {}
+    # In each worker papermill gives every job a kernel of its own.
+    fork = CAN_FORK and len(jobs) > workers
+    work, prepare = partial(execute, store=store, fork=fork), partial(_share_cores, workers)
     layout = "{l_bar}{bar}| {n}/{total} [{elapsed}{postfix}]"
-    with _pool(workers) as pool, tqdm(total=len(jobs), unit="job", bar_format=layout) as bar:
+    with (
+        Workers(min(workers, len(jobs)), work, prepare) as team,
+        tqdm(total=len(jobs), unit="job", bar_format=layout) as bar,
+    ):
         bar.set_postfix_str(_about(left.values(), known, workers))
-        fork = CAN_FORK and len(jobs) > workers
-        futures = {pool.submit(execute, job, store, fork): n for n, job in enumerate(jobs)}
-        try:
-            for future in as_completed(futures):
-                number = futures[future]
-                outcome = outcomes[number] = _result(future, left.pop(number))
-                if outcome.status == "done":
-                    known.setdefault(_kind(outcome.job), []).append(outcome.wall_s)
-                if tell:
-                    tell(outcome)
-                bar.set_postfix_str(_about(left.values(), known, workers))
-                bar.update()
-        except BaseException:
-            _stop(pool)
-            store.clear()
-            raise
+        for number, outcome in team.answers(jobs, watch):
+            outcomes[number] = outcome
+            del left[number]
+            if outcome.status == "done":
+                known.setdefault(_kind(outcome.job), []).append(outcome.wall_s)
+            if tell:
+                tell(outcome)
+            bar.set_postfix_str(_about(left.values(), known, workers))
+            bar.update()
     return [outcomes[number] for number in sorted(outcomes)]
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Fresh processes, in each of which papermill gives every job a kernel of its own."""
+def _share_cores(workers: int) -> None:
+    """Tells a worker's kernels how many cores are theirs, unless the user has said so."""
     threads = max(1, (os.cpu_count() or 1) // workers)
-    return ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _share_cores, (threads,)
-    )
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """Ends the workers, and with them their kernels, now."""
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in multiprocessing.active_children():
-        worker.terminate()
-        worker.join()
-
-
-def _share_cores(threads: int) -> None:
-    """Tells a worker's kernels how many cores are theirs, unless the user has said so. Ctrl-C is
-    for the process that leads."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ["MKL_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-
-
-def _result(future: Future, job: Job) -> Outcome:
-    """The outcome of a job, also when its worker process was killed."""
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise CourseError(
-            f"A worker process died during {job}, probably for lack of memory. What was finished "
-            "is kept: run the same command again, with --workers 1 or a smaller profile."
-        ) from error
 
 
 def _kind(job: Job) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ import sys
 import click
 
 from course_lib import __version__
+from course_lib.benchmark import interrupt
 from course_lib.errors import CourseError
 
 # Command → module and function; a module is imported when its command is called.
@@ -19,6 +20,7 @@ COMMANDS = {
     "build": "course_lib.cli.lessons:build",
     "measure": "course_lib.cli.lessons:measure",
 }
+SWEEPS = ("run", "bench")  # they obey a signal to stop between two steps, never within one
 
 
 class Lazy(click.Group):
@@ -37,6 +39,14 @@ class Lazy(click.Group):
         module, function = COMMANDS[name].split(":")
         return getattr(import_module(module), function)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is about to run."""
+        if args[0] in SWEEPS:
+            ctx.with_resource(interrupt.held())
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
@@ -51,15 +61,13 @@ def course() -> None:
 def main() -> None:
     """Runs the program; errors that a person can mend are printed without a traceback."""
     try:
-        course(standalone_mode=False)
+        sys.exit(course(standalone_mode=False))
     except CourseError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted. What was finished is kept; the same command goes on.", err=True)
-        sys.exit(130)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        click.echo("Interrupted. What was finished is kept; the same command goes on.", err=True)
+        sys.exit(getattr(stop.__cause__, "exit_code", 130))

@@ -1,0 +1,155 @@
+"""Processes that do one piece of work after another for the process that leads them.
+
+The leader starts no thread and waits at one place, for answers and for a signal to stop. Signals
+are for the leader alone: what runs below it is ended by it, or ends by itself when it is gone.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Self
+
+import psutil
+
+from course_lib.benchmark import interrupt
+from course_lib.benchmark.store import alive
+from course_lib.errors import CourseError
+
+LOOK_S = 0.2  # how often the leader looks for a signal
+LEAVE_S = 5.0  # how long a process may take to end
+
+
+class Workers:
+    """Fresh processes, which live as long as the `with` block."""
+
+    def __init__(
+        self, count: int, work: Callable[[Any], Any], prepare: Callable[[], None] = bool
+    ) -> None:
+        """
+        Arguments:
+            work: what a worker does with each piece of work; its answer is handed back.
+            prepare: called once in each worker; `bool` does nothing.
+        """
+        self._count, self._work, self._prepare = count, work, prepare
+        self._processes: dict[Connection, BaseProcess] = {}
+
+    def __enter__(self) -> Self:
+        # It unblocks the signals as it starts, hence before they are blocked.
+        resource_tracker.ensure_running()
+        try:
+            with interrupt.blocked():
+                for _ in range(self._count):
+                    self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:  # nobody works any more
+            for connection, process in self._processes.items():
+                connection.close()
+                process.join(LEAVE_S)
+        self._end()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._work, self._prepare))
+        process.start()
+        theirs.close()
+        self._processes[ours] = process
+
+    def _end(self) -> None:
+        end(process.pid for process in self._processes.values() if process.is_alive())
+        for connection, process in self._processes.items():
+            connection.close()
+            process.join(LEAVE_S)
+
+    def answers(self, pieces: Iterable[Any], watch: interrupt.Watch) -> Iterator[tuple[int, Any]]:
+        """Has the pieces of work done, in their order; yields each number and answer as it comes.
+
+        Raises Interrupted when a signal comes before the last answer, CourseError when a worker
+        died, and what a worker raised.
+        """
+        waiting = deque(enumerate(pieces))
+        idle, busy = list(self._processes), {}
+        while waiting or busy:
+            watch.check()
+            while waiting and idle:
+                connection = idle.pop()
+                busy[connection] = number, piece = waiting.popleft()
+                with suppress(ConnectionError):  # found out when the answer is fetched
+                    connection.send(piece)
+            for connection in wait(list(busy), LOOK_S):
+                number, piece = busy.pop(connection)
+                answer = _receive(connection, piece)
+                idle.append(connection)
+                yield number, answer
+
+
+def _receive(connection: Connection, piece: Any) -> Any:
+    try:
+        answer = connection.recv()
+    except (EOFError, ConnectionError) as error:
+        raise CourseError(
+            f"A worker process died during {piece}, probably for lack of memory. What was finished "
+            "is kept: run the same command again, with --workers 1 or a smaller profile."
+        ) from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _serve(connection: Connection, work: Callable, prepare: Callable[[], None]) -> None:
+    """A worker: does what it gets until the leader has no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it cannot be blocked: Windows
+    end_with_parent()
+    prepare()
+    while True:
+        try:
+            piece = connection.recv()
+        except (EOFError, ConnectionError):
+            return
+        try:
+            answer = work(piece)
+        except Exception as error:
+            error.add_note(traceback.format_exc())
+            answer = error
+        connection.send(answer)
+
+
+def end_with_parent() -> None:
+    """From now on this process ends, with all below it, as soon as its parent is gone."""
+
+    def wait_for_it() -> None:
+        multiprocessing.parent_process().join()
+        end(child.pid for child in psutil.Process().children())
+        os._exit(1)
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
+
+
+def end(pids: Iterable[int]) -> None:
+    """Ends processes and all that run below them. Each is halted before its children are counted,
+    so that none is born unseen."""
+    tree = [psutil.Process(pid) for pid in pids if alive(pid)]
+    for process in tree:  # grows on the way
+        with suppress(psutil.Error):
+            process.suspend()
+            tree += process.children()
+    for process in tree:
+        with suppress(psutil.Error):
+            process.kill()
+    deadline = time.monotonic() + LEAVE_S
+    while any(alive(process.pid) for process in tree) and time.monotonic() < deadline:
+        time.sleep(0.01)
