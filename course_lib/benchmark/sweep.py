@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from course_lib import catalogue
 from course_lib.benchmark import interrupt
 from course_lib.benchmark.identity import job_cells
 from course_lib.benchmark.job import Job
@@ -41,7 +42,6 @@ class Outcome:
     def describe(self) -> dict[str, Any]:
         """The job's row in `course bench --json`."""
         row = asdict(self.job)
-        row.pop("options")
         about = {"status": self.status, "wall_s": round(self.wall_s, 3), "error": self.error}
         return {"key": self.key} | row | about
 
@@ -75,7 +75,6 @@ def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    from course_lib import catalogue
     from course_lib.benchmark.kernel import ForkedKernels
 
     source = nbformat.v4.new_notebook(
@@ -125,6 +124,7 @@ def _failure(job: Job, key: str, error: dict[str, str]) -> Record:
         "status": "failed",
         "error": error,
         "job": asdict(job),
+        "about": catalogue.entry(job.method).describe(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "notebook": "notebook.ipynb",
     }
