@@ -20,9 +20,11 @@ JOBS = 6
 
 
 def execute(job, store, fork=False):
-    """A job that leaves a record; like a kernel, what it starts has a session of its own."""
+    """A job that leaves a record. What it starts has a session of its own and looks now and then
+    whether its parent is still there, like a kernel."""
     with store.writing(f"{job.seed:020}") as folder:
-        kernel = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        look = f"while kill -0 {os.getpid()}; do sleep 0.2; done"
+        kernel = subprocess.Popen(["sh", "-c", look], start_new_session=True)
         time.sleep(0.03)
         about = {"task": job.task, "method": job.method, "dataset": job.dataset}
         about |= {"profile": job.profile, "seed": job.seed}

@@ -24,6 +24,7 @@ from course_lib.benchmark import interrupt
 from course_lib.benchmark.store import alive
 from course_lib.errors import CourseError
 
+NO_MORE = None  # said to a worker that may go
 LOOK_S = 0.2  # how often the leader looks for a signal
 LEAVE_S = 5.0  # how long a process may take to end
 
@@ -56,8 +57,10 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:  # nobody works any more
-            for connection, process in self._processes.items():
-                connection.close()
+            for connection in self._processes:
+                with suppress(ConnectionError):
+                    connection.send(NO_MORE)
+            for process in self._processes.values():
                 process.join(LEAVE_S)
         self._end()
 
@@ -113,30 +116,35 @@ def _receive(connection: Connection, piece: Any) -> Any:
 def _serve(connection: Connection, work: Callable, prepare: Callable[[], None]) -> None:
     """A worker: does what it gets until the leader has no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it cannot be blocked: Windows
-    end_with_parent()
+    leader = end_with_parent()
     prepare()
-    while True:
-        try:
-            piece = connection.recv()
-        except (EOFError, ConnectionError):
-            return
-        try:
-            answer = work(piece)
-        except Exception as error:
-            error.add_note(traceback.format_exc())
-            answer = error
-        connection.send(answer)
+    try:
+        while (piece := connection.recv()) is not NO_MORE:
+            try:
+                answer = work(piece)
+            except Exception as error:
+                error.add_note(traceback.format_exc())
+                answer = error
+            connection.send(answer)
+    except (EOFError, ConnectionError):
+        leader.join()  # gone: the other thread ends this process
 
 
-def end_with_parent() -> None:
-    """From now on this process ends, with all below it, as soon as its parent is gone."""
+def end_with_parent() -> threading.Thread:
+    """From now on this process ends, with what it has started, as soon as its parent is gone. A
+    kernel that it starts at this very moment looks for its parent itself.
+
+    Returns the thread that waits for the parent.
+    """
 
     def wait_for_it() -> None:
         multiprocessing.parent_process().join()
         end(child.pid for child in psutil.Process().children())
         os._exit(1)
 
-    threading.Thread(target=wait_for_it, daemon=True).start()
+    thread = threading.Thread(target=wait_for_it, daemon=True)
+    thread.start()
+    return thread
 
 
 def end(pids: Iterable[int]) -> None:
@@ -147,8 +155,6 @@ def end(pids: Iterable[int]) -> None:
         with suppress(psutil.Error):
             process.suspend()
             tree += process.children()
-    for process in tree:
-        with suppress(psutil.Error):
             process.kill()
     deadline = time.monotonic() + LEAVE_S
     while any(alive(process.pid) for process in tree) and time.monotonic() < deadline:
