@@ -10,7 +10,7 @@ from course_lib.tasks.base import Splits
 from course_lib.tasks.registration import own
 
 
-def scans(count: int = 5, labelled: bool = True) -> Scans:
+def scans(count: int = 4, labelled: bool = True) -> Scans:
     """A bright core in a grey ball, elsewhere in everybody; 3 x 2 x 2 mm voxels."""
     draw, volumes = np.random.default_rng(0), []
     where = np.stack(np.meshgrid(*(np.arange(n) for n in (14, 20, 22)), indexing="ij"), -1)

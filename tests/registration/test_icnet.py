@@ -29,7 +29,7 @@ def test_icnet_weighs_four_terms(known):
     batch = known.train.batch(slice(0, 2))
     method = ICNet().fresh(known.facts)
     nn.init.normal_(method.network.field.weight, std=0.3)
-    terms = {name: float(value) for name, value in method.terms(batch).items()}
+    terms = {name: value.item() for name, value in method.terms(batch).items()}
     assert list(terms) == ["similarity", "consistency", "folding", "smooth"]
     u, v = method(standardised(batch["moving"]), standardised(batch["fixed"]))
     assert terms["folding"] == pytest.approx(float(losses.anti_fold(u) + losses.anti_fold(v)))
