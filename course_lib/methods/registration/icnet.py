@@ -95,7 +95,7 @@ class ICNet(Method):
         self.network = FCN(facts.dims, self.reach)
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam. At the step of slices two starts in three died in volumes: there a quarter of it."""
+        """Adam, in volumes with a quarter of the rate: with all of it two starts in three died."""
         rate = self.learning_rate if self.facts.dims == 2 else self.learning_rate / 4
         return torch.optim.Adam(parameters, lr=rate)
 
