@@ -3,6 +3,7 @@
 import torch
 
 from course_lib.parts.registration import itk
+from course_lib.parts.registration.fields import images
 
 
 def test_simpleitk_fields_have_our_axes_and_direction():
@@ -15,3 +16,13 @@ def test_simpleitk_fields_have_our_axes_and_direction():
     ):
         found = field[0, :, 20, 24]
         assert (found - torch.tensor([4.0, -2.0])).abs().max() < 1.0, found
+
+
+def test_simpleitk_repeats_itself_and_leaves_its_threads_as_they_were(splits):
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    pair = images(splits("registration", "brain_2d/known_fields").validation.tensors)
+    first, *others = (itk.transform(*pair, "mutual_information", 6, 30) for _ in range(4))
+    assert all(torch.equal(first, other) for other in others)
+    assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == before

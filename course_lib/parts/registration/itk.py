@@ -15,7 +15,8 @@ from torch import Tensor
 
 def each_pair(register: Callable, fixed: Tensor, moving: Tensor) -> Tensor:
     """`register(fixed image, moving image)` → SimpleITK field, for all pairs (N, 1, *spatial), as
-    many at a time as PyTorch may use cores.
+    many at a time as PyTorch may use cores. Each pair has one thread: several add up numbers in an
+    order of their own, and an optimiser makes other fields of other last digits.
 
     Returns (N, d, *spatial) in voxels.
     """
@@ -26,8 +27,13 @@ def each_pair(register: Callable, fixed: Tensor, moving: Tensor) -> Tensor:
         array = sitk.GetArrayFromImage(field).astype(np.float32)
         return torch.from_numpy(array).movedim(-1, 0).flip(0)
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # SimpleITK lets go of Python's lock
-        found = list(pool.map(of_pair, fixed.cpu(), moving.cpu()))
+    threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:  # SimpleITK lets go of Python's lock
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            found = list(pool.map(of_pair, fixed.cpu(), moving.cpu()))
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     return torch.stack(found).to(fixed.device)
 
 
@@ -44,7 +50,6 @@ def demons(fixed: Tensor, moving: Tensor, sigma: float, iterations: int, levels:
 
     def register(one, other):
         method = sitk.DiffeomorphicDemonsRegistrationFilter()
-        method.SetNumberOfThreads(1)
         method.SetNumberOfIterations(iterations)
         method.SmoothDisplacementFieldOn()
         method.SetStandardDeviations(sigma)
@@ -109,7 +114,6 @@ def transform(
 
     def run(one, other, start, by_lbfgs: bool, before):
         method = sitk.ImageRegistrationMethod()
-        method.SetNumberOfThreads(1)
         if similarity == "correlation":
             method.SetMetricAsCorrelation()
         else:

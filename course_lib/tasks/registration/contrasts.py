@@ -21,8 +21,8 @@ QUESTION = replace(
     fields.QUESTION,
     id="contrasts",
     title="Registration of two contrasts",
-    fields=fields.QUESTION.fields
-    | {
+    fields={
+        **fields.QUESTION.fields,
         "aligned": Field("N 1 *space", "a.u.", "the fixed anatomy in the moving contrast"),
     },
     sources={"brain_t1_t2/known_fields": brain_pairs.SOURCES},

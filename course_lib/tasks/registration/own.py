@@ -64,6 +64,8 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
 
 def _people(data: own.Pictures | own.Scans, size: pairs.Size) -> People:
     """Everybody on one grid."""
+    labels: list[np.ndarray | None]
+    spacings: list[tuple[float, ...]]
     if isinstance(data, own.Pictures):
         images, names, side = list(data.images), list(data.names), size.pixels
         labels, spacings = [None] * len(images), [(1.0, 1.0)] * len(images)
@@ -117,7 +119,9 @@ def _pairs(people: People, mine: list[int], known: list[int], most: int, group: 
     )
 
 
-def _fitted(image: np.ndarray, spacing, extent: float, side: int, mode: str) -> Tensor:
+def _fitted(
+    image: np.ndarray, spacing: tuple[float, ...], extent: float, side: int, mode: str
+) -> Tensor:
     """The image in the middle of a square or cube of `extent` mm, `side` pixels along each axis."""
     tensor = torch.from_numpy(np.ascontiguousarray(image)).float()
     low = float(tensor.min()) if mode == "linear" else 0.0
