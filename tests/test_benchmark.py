@@ -84,6 +84,7 @@ def test_jobs_that_cannot_exist_are_refused(job, words):
         job.check()
 
 
+@pytest.mark.slow
 def test_bench_keeps_notebooks_reports_failures_and_repeats_nothing(tmp_path, monkeypatch):
     """One good and one failing job through real papermill; then only the failed one again."""
     broken = tmp_path / "sitecustomize.py"
@@ -120,6 +121,7 @@ def test_bench_keeps_notebooks_reports_failures_and_repeats_nothing(tmp_path, mo
     assert result.exit_code == 0 and status == {"noisy_input": "cached", "median": "done"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sweep.CAN_FORK, reason="kernels are forked on Linux only")
 def test_a_forked_kernel_does_what_a_started_one_does_and_remembers_nothing(tmp_path):
     """Two jobs, one after the other in forks of one process, against a kernel of its own."""
@@ -149,6 +151,7 @@ def test_an_empty_store_says_what_to_do(tmp_path):
     assert "course bench" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_run_then_report(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     runs, out = str(tmp_path / "runs"), tmp_path / "report"

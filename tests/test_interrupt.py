@@ -18,6 +18,7 @@ from course_lib.benchmark.store import Store
 from course_lib.benchmark.workers import Workers
 from course_lib.errors import CourseError
 
+pytestmark = pytest.mark.slow
 STAND_IN = Path(__file__).with_name("stand_in_bench.py")
 BENCH = [sys.executable, "-m", "course_lib.cli", "bench", "--task", "denoising", "--workers", "1"]
 BENCH += ["--method", "noisy_input", "--dataset", "chest_ct", "--profile", "smoke"]

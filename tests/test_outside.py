@@ -76,6 +76,7 @@ def test_a_file_is_a_method_with_options(written):
         catalogue.build(written, depth=2)
 
 
+@pytest.mark.slow
 def test_it_runs_and_is_reported_under_its_name(written, tmp_path):
     command = ["run", "denoising", written, "--dataset", "chest_ct", "--profile", "smoke"]
     result = CliRunner().invoke(course, [*command, "--store", str(tmp_path / "runs")])
@@ -101,6 +102,7 @@ def test_its_key_follows_its_code_and_that_beside_it(written, tmp_path):
     assert job(written).key() != first
 
 
+@pytest.mark.slow
 def test_check_method_passes_what_is_sound_and_names_what_is_not(written, tmp_path):
     run = CliRunner().invoke
     good = run(course, ["check-method", written, "--dataset", "chest_ct"])
