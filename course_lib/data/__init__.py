@@ -1,1 +1,1 @@
-"""Real data: the registry, fetching by hash, and loaders of whole volumes."""
+"""Real data and what is drawn from them: sets, anatomy, lesions, the user's own, fetching."""

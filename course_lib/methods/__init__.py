@@ -1,1 +1,1 @@
-"""Methods: `methods/<task>/<paper>.py` holds that paper and nothing else."""
+"""Methods: `methods/<section>/<paper>.py` holds that paper and nothing else."""

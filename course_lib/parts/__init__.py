@@ -1,1 +1,1 @@
-"""Network parts and conversions that more than one method uses."""
+"""What methods of several sections are made of; `parts/<section>/`: what those of one are."""

@@ -1,1 +1,1 @@
-"""Tasks: what a case holds, how it is made, how it is scored. One file per task."""
+"""Questions, a folder for each section: what a case holds, how it is made, how it is scored."""
