@@ -137,7 +137,7 @@ def test_info_is_the_official_one_and_light():
         "import sys; from course_lib.data import medmnist; print(len(medmnist.info()));"
         "sys.exit('torch' in sys.modules or 'torchvision' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "18"
 

@@ -34,7 +34,7 @@ def start(command, runs):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         env=os.environ | {"STOPPED_BENCH": str(runs)},
-        text=True,
+        encoding="utf-8",
     )
 
 
@@ -154,7 +154,7 @@ def test_a_stopped_bench_loses_only_the_job_in_flight(tmp_path, number):
         Store(runs).clear()
     assert not list(runs.glob(".partial-*"))
     if number == signal.SIGINT:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
         assert result.returncode == 0, result.stderr
         assert "1 done, 0 failed, 1 cached" in result.stdout
         assert len(Store(runs).records()) == 2 and not list(runs.glob(".partial-*"))

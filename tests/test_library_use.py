@@ -12,7 +12,9 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "train_on_tensors.py"
 
 @pytest.mark.slow
 def test_red_cnn_learns_from_tensors_of_ones_own():
-    result = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, timeout=300)
+    result = subprocess.run(
+        [sys.executable, SCRIPT], capture_output=True, encoding="utf-8", timeout=300
+    )
     assert result.returncode == 0, result.stderr
     noisy, denoised = (
         float(re.search(rf"^{word}: ([\d.]+) dB$", result.stdout, re.M)[1])

@@ -65,7 +65,7 @@ def test_the_repository_address_stands_in_one_place():
 def test_imports_stay_light(module):
     heavy = ["torch", "monai", "numpy", "matplotlib", "medmnist", "torchvision"]
     script = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
 
 
