@@ -106,9 +106,7 @@ def _pinned(data_set: DataSet) -> str:
 def _pip(*arguments: str) -> str:
     """What pip prints; Unreachable with its last words if it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "--no-input", *arguments],
-        capture_output=True,
-        encoding="utf-8",
+        [sys.executable, "-m", "pip", "--no-input", *arguments], capture_output=True, text=True
     )
     if "No module named pip" in done.stderr:
         raise CourseError(
