@@ -19,6 +19,8 @@ MYPY = mkdir -p build; $(BIN)/mypy > $(FOUND); test $$? -le 1 || { cat $(FOUND);
 
 # Idle threads sleep soon, as in course_lib/__init__.py, also where torch is imported first.
 export GOMP_SPINCOUNT ?= 2000
+# Some libraries leave the locale at C; text is UTF-8 all the same.
+export PYTHONUTF8 ?= 1
 
 .PHONY: help report test test-fast lint types type-baseline lab data notebooks hooks wheel browser clean
 
