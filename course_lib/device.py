@@ -38,7 +38,7 @@ def choose(wanted: str | None = None) -> torch.device:
 def processor_name() -> str:
     """The processor's own name, as the operating system tells it."""
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.split(":")[1].strip() for line in file if "model name" in line)
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
