@@ -58,7 +58,7 @@ type-baseline: $(READY) ## take mended type errors off the list; new ones are ne
 lab: data ## open JupyterLab on the start page
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
-data: $(READY) ## fetch the embedded data sets (35 + 26 + 46 MB, once, by hash)
+data: $(READY) ## fetch the embedded data sets (99 MB, once, by hash)
 	@$(BIN)/course data fetch $(LEAVE_OUT)
 
 notebooks: $(READY) ## make the notebooks from their text sources

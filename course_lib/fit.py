@@ -109,7 +109,7 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: boo
         for settings in tqdm(method.grid, desc="settings", disable=not progress, leave=False):
             method.set(settings)
             value = evaluate(method, question, validation)[question.headline]
-            if best is None or headline.improves(value, best):
+            if best is None or math.isnan(best) or headline.improves(value, best):
                 best, history.chosen = value, dict(settings)
     method.set(history.chosen)
     history.seconds = time.perf_counter() - start

@@ -100,6 +100,20 @@ def test_unknown_names_suggest_the_nearest():
         catalogue.build("red_cnn", depth=3)
 
 
+OPTIONS = [
+    (e.id, name, d) for e in catalogue.METHODS for name, d in catalogue.options(e.id).items()
+]
+
+
+@pytest.mark.parametrize(("method", "option", "default"), OPTIONS)
+def test_an_option_of_another_kind_is_refused_and_its_default_taken(method, option, default):
+    catalogue.build(method, **{option: default})
+    if default is not None:
+        other = "many" if not isinstance(default, str) else 3
+        with pytest.raises(CourseError, match=re.escape(f"{option!r}")):
+            catalogue.build(method, **{option: other})
+
+
 def test_lists_in_json():
     run = CliRunner().invoke
     methods = json.loads(run(course, ["methods", "--task", "denoising", "--json"]).output)

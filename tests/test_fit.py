@@ -268,6 +268,11 @@ def test_terms_are_weighted_by_options_and_stand_in_the_curve():
     )
 
 
+def test_a_loss_without_any_term_says_so():
+    with pytest.raises(CourseError, match="nothing to learn"):
+        Terms().weighted({})
+
+
 def test_a_second_training_starts_anew():
     method = Slope()
     for _ in range(2):
@@ -331,6 +336,17 @@ def test_classical_settings_are_chosen_on_validation_only():
     history = fit(method, LINE, elsewhere, profile="smoke", seed=0, progress=False)
     assert history.chosen == {"a": 2.9} and method.a == 2.9 and history.candidates == 3
     assert evaluate(method, LINE, SPLITS.validation)["error"] < 0.05
+
+
+class Undefined(Constant):
+    """Its first setting gives no number."""
+
+    grid: ClassVar = tuple({"a": value} for value in (float("nan"), 5.0, 2.9))
+
+
+def test_a_setting_without_a_score_is_never_chosen():
+    history = fit(Undefined(), LINE, SPLITS, profile="smoke", seed=0, progress=False)
+    assert history.chosen == {"a": 2.9}
 
 
 def test_predictions_come_in_order_whatever_the_batch():

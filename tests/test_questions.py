@@ -25,6 +25,20 @@ def test_cases_and_batches_keep_the_contract(section, question, dataset):
     keeps_its_contract(question, splits, batch)
 
 
+def people(cases, keep=lambda group: True):
+    """The subjects of cases; a case of two, `a + b`, counts for both."""
+    pairs = zip(cases.subject, cases.group, strict=True)
+    return {person for both, group in pairs if keep(group) for person in both.split(" + ")}
+
+
+@pytest.mark.parametrize(("section", "question", "dataset"), ASKED)
+def test_who_is_tested_is_in_no_other_part_unless_the_group_says_so(section, question, dataset):
+    splits = smoke_splits(section, dataset)
+    tested = people(splits.test, lambda group: not group.startswith("same patient"))
+    assert not tested & (people(splits.train) | people(splits.validation))
+    assert not set(splits.test.case) & set(splits.train.case + splits.validation.case)
+
+
 @pytest.mark.parametrize("section", catalogue.SECTIONS)
 def test_every_question_has_a_file_and_no_data_set_two_questions(section):
     found = list(catalogue.questions(section))

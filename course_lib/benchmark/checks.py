@@ -201,7 +201,9 @@ def repeats_and_never_sees_the_test(subject: Subject) -> None:
     cases are nan."""
     clean, text = subject.splits, "a training does not repeat, or it depends on the test cases"
     if keeps_nothing(subject.fitted):
+        before = dict(vars(subject.fitted))
         same(subject, subject.fitted, subject.fitted, clean.validation, text)
+        demand(vars(subject.fitted) == before, "predicting leaves something in the method")
         return
     spoiled = clean.test.subset(range(len(clean.test)))
     for value in spoiled.tensors.values():

@@ -129,8 +129,10 @@ def method_class(method: str) -> type:
 
 def options(method: str) -> dict[str, Any]:
     """A method's options with their defaults."""
-    parameters = inspect.signature(method_class(method)).parameters
-    return {name: parameter.default for name, parameter in parameters.items()}
+    parameters = inspect.signature(method_class(method)).parameters.values()
+    return {
+        p.name: p.default for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    }
 
 
 def build(method: str, **chosen: Any) -> "Method | Classical":
@@ -139,8 +141,21 @@ def build(method: str, **chosen: Any) -> "Method | Classical":
     Raises CourseError when the method has no such option, or not with such a value.
     """
     known = options(method)
-    for name in chosen:
+    for name, value in chosen.items():
         if name not in known:
             has = f"its options: {', '.join(known)}" if known else "it has none"
             raise CourseError(f"{entry(method).name} has no option {name!r}; {has}.")
+        if not _like(value, known[name]):
+            raise CourseError(
+                f"{entry(method).name} takes {name!r} as one of the kind of {known[name]!r}, "
+                f"its default, not {value!r}."
+            )
     return method_class(method)(**chosen)
+
+
+def _like(value: Any, default: Any) -> bool:
+    """Whether a value is of the default's kind: a yes or no, a number, a word, a list."""
+    for kinds in (bool, (int, float), str, (list, tuple)):
+        if isinstance(default, kinds):
+            return isinstance(value, kinds) and isinstance(value, bool) == (kinds is bool)
+    return True

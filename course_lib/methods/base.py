@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases, Facts
+from course_lib.errors import CourseError
 
 Sample = Callable[[Cases, int], Batch]
 Loss = tuple[str, Tensor]
@@ -84,7 +85,12 @@ class Method(nn.Module):
 
     def weighted(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Σ weight · term, the weight of a term being the option of its name. Each term's value is
-        kept for the learning curve. Terms of weight 0 may be left out of `terms`."""
+        kept for the learning curve. Terms of weight 0 may be left out of `terms`.
+
+        Raises CourseError when no term is left.
+        """
+        if not terms:
+            raise CourseError("No term of the loss has a weight, so there is nothing to learn.")
         self.told |= {name: value.detach() for name, value in terms.items()}
         first, *others = (getattr(self, name) * value for name, value in terms.items())
         return sum(others, first)

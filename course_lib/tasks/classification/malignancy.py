@@ -25,7 +25,7 @@ from torch import Tensor
 
 from course_lib.cases import Batch, Cases, Facts, join, random_index
 from course_lib.metrics import classification as scores
-from course_lib.parts.classification.crops import cut, turned
+from course_lib.parts.crops import cut, turned
 from course_lib.physics.rescan import softer_and_noisier
 from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits
 

@@ -7,10 +7,10 @@ import zlib
 from functools import lru_cache
 
 import torch
-from torch import Tensor
 
 from course_lib.cases import Cases, Facts
 from course_lib.data.lesions.stored import rated_nodules
+from course_lib.parts.crops import cut
 
 SIDE, MARGIN = 64, 20  # pixels of a case, and how far the nodule may lie off its middle
 WINDOW = (-1000.0, 400.0)  # HU: black and white
@@ -35,8 +35,8 @@ def pairs(part: str, count: int) -> Cases:
     corner = torch.randint(2 * MARGIN + 1, (count, 2), generator=generator).repeat_interleave(2, 0)
     return Cases(
         tensors={
-            "image": cut(wide, corner),
-            "mask": cut(wide_mask, corner),
+            "image": cut(wide, corner, SIDE),
+            "mask": cut(wide_mask, corner, SIDE),
             "wide": wide,
             "wide_mask": wide_mask,
             "label": torch.tensor([1, 0]).repeat(count),
@@ -52,9 +52,3 @@ def pairs(part: str, count: int) -> Cases:
         },
         facts=Facts(dims=2, channels=1, window=WINDOW),
     )
-
-
-def cut(wide: Tensor, corner: Tensor) -> Tensor:
-    """Squares of 64 pixels of (N, C, H, W) whose first pixel is `corner` (N, 2)."""
-    near = zip(wide, corner.tolist(), strict=True)
-    return torch.stack([one[..., y : y + SIDE, x : x + SIDE] for one, (y, x) in near])

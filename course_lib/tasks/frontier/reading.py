@@ -20,6 +20,7 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases, Facts, random_index
 from course_lib.metrics import classification, saliency
 from course_lib.metrics import segmentation as outlines
+from course_lib.parts.crops import cut, turned
 from course_lib.tasks.base import Field, Metric, Panel, Plan
 from course_lib.tasks.frontier import presence
 
@@ -125,15 +126,10 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
     batch = train.batch(random_index(train, count, generator))
     room = train["wide"].shape[-1] - train["image"].shape[-1]
     corner = torch.randint(room + 1, (count, 2), generator=generator)
-    mirror = torch.randint(2, (count,), generator=generator).tolist()
-    turn = torch.randint(4, (count,), generator=generator).tolist()
+    mirror = torch.randint(2, (count,), generator=generator)
+    quarters = torch.randint(4, (count,), generator=generator)
     for name, wide in (("image", "wide"), ("mask", "wide_mask")):
-        fresh = presence.cut(batch.pop(wide), corner)
-        moved = (
-            torch.rot90(one.flip(-1) if flip else one, quarter, (-2, -1))
-            for one, flip, quarter in zip(fresh, mirror, turn, strict=True)
-        )
-        batch[name] = torch.stack(list(moved))
+        batch[name] = turned(cut(batch.pop(wide), corner, presence.SIDE), mirror, quarters)
     return batch
 
 
