@@ -15,11 +15,12 @@ HU_RANGE = (-1024, 3071)  # what 12 bits of a scanner hold; below lies only padd
 
 @dataclass(frozen=True)
 class Volume:
-    """One subject's image with its labels.
+    """An image of a subject with its labels.
 
     image: float32 (z, y, x). spacing_mm, origin_mm: (z, y, x) distance between voxel centres and
     position of voxel 0's centre in LPS millimetres. labels: name → array on the same grid. unit of
-    the image: 'HU' or 'a.u.' (arbitrary units).
+    the image: 'HU' or 'a.u.' (arbitrary units). name: of the image; the subject's where a subject
+    has one image only.
     """
 
     image: np.ndarray
@@ -28,6 +29,12 @@ class Volume:
     unit: str
     origin_mm: tuple[float, float, float]
     labels: dict[str, np.ndarray] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def case(self) -> str:
+        """What tells this image from all others of the data set."""
+        return self.name or self.subject
 
 
 def nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:

@@ -63,11 +63,13 @@ class Field:
 @dataclass(frozen=True)
 class Splits:
     """Training, validation and test cases. Test subjects occur in no other part, except in test
-    groups whose name says that they come from the same patient."""
+    groups whose name says that they come from the same patient. `notes` are sentences on what of
+    the data was used, and what not."""
 
     train: Cases
     validation: Cases
     test: Cases
+    notes: tuple[str, ...] = ()
 
     @property
     def facts(self) -> Facts:
@@ -76,7 +78,8 @@ class Splits:
 
     def to(self, device: torch.device) -> "Splits":
         """The same cases with their tensors on `device`."""
-        return Splits(*(part.to(device) for part in (self.train, self.validation, self.test)))
+        parts = (part.to(device) for part in (self.train, self.validation, self.test))
+        return Splits(*parts, notes=self.notes)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def test_own_labelled_images_go_through_the_whole_way(tmp_path, shape):
 
 
 def test_own_data_that_do_not_fit_say_so(tmp_path):
-    pictures = Pictures(tmp_path, "", "", images=(), names=())
+    pictures = Pictures(tmp_path, "", "", images=(), names=(), subjects=())
     with pytest.raises(CourseError, match="classification needs"):
         own.own_cases(pictures, "smoke", 0)
     with pytest.raises(CourseError, match="several labels"):

@@ -34,6 +34,7 @@ def pictures(count: int = 6) -> Boxed:
         labels=tuple(labels),
         classes=("red", "blue"),
         names=tuple(f"p{k}" for k in range(count)),
+        subjects=tuple(f"p{k}" for k in range(count)),
     )
 
 

@@ -24,6 +24,7 @@ def test_own_pictures_with_boxes_are_shrunk_with_their_boxes():
         labels=tuple(np.arange(k) % 2 for k in range(5)),
         classes=("a", "b"),
         names=tuple("vwxyz"),
+        subjects=tuple("vwxyz"),
     )
     found = own.own_cases(boxed, "class", 0)
     subjects = [set(part.subject) for part in (found.train, found.validation, found.test)]

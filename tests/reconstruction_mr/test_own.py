@@ -44,4 +44,4 @@ def test_what_is_no_volume_of_magnitudes_is_refused(tmp_path):
     with pytest.raises(CourseError, match="p0 holds HU"):
         own.own_cases(scans(unit="HU"), "smoke", 0)
     with pytest.raises(CourseError, match="reconstruction_mr"):
-        own.own_cases(data.Pictures(tmp_path, "p", "l", (), ()), "smoke", 0)
+        own.own_cases(data.Pictures(tmp_path, "p", "l", (), (), ()), "smoke", 0)

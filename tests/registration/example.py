@@ -30,7 +30,7 @@ def pictures(count: int, shape: tuple[int, int] = (40, 30)) -> Pictures:
     """Nothing but noise."""
     draw = np.random.default_rng(0)
     images = tuple(draw.random(shape, dtype=np.float32) for _ in range(count))
-    return Pictures(Path("pictures"), "measured", "own", images, tuple("abcdefgh"[:count]))
+    return Pictures(Path("pictures"), "measured", "own", images, *2 * (tuple("abcdefgh"[:count]),))
 
 
 def own_splits() -> Splits:

@@ -22,7 +22,7 @@ def test_own_volumes_are_paired_by_name_and_split_by_subject(tmp_path):
     with pytest.raises(CourseError, match="target"):
         own.own_cases(scans(target=None), "smoke", 0)
     with pytest.raises(CourseError, match="translation"):
-        own.own_cases(data.Pictures(tmp_path, "p", "l", (), ()), "smoke", 0)
+        own.own_cases(data.Pictures(tmp_path, "p", "l", (), (), ()), "smoke", 0)
     assert catalogue.fits(catalogue.entry("pix2pix"), "path:somewhere")
     assert catalogue.question("translation", "path:somewhere").id == "own"
 

@@ -14,22 +14,27 @@ A section's question `own` says what it makes of them, and raises CourseError fo
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from course_lib.cases import UNVERIFIED
-from course_lib.data.own.kinds import Boxed, Labelled, OwnData, Pictures, Scans
+from course_lib.cases import UNVERIFIED, subject_split
+from course_lib.data.own.kinds import Boxed, Labelled, LeftOut, OwnData, Pictures, Scans
+from course_lib.data.own.reading import Reading, parse
 from course_lib.errors import CourseError
 
 __all__ = [
     "Boxed",
     "Labelled",
+    "LeftOut",
     "OwnData",
     "Pictures",
+    "Reading",
     "Scans",
+    "divided",
     "expect",
     "fingerprint",
     "read",
@@ -45,7 +50,7 @@ FORMATS = (
 
 def location(dataset: str) -> Path:
     """The path in `path:…` or `unverified:…`; CourseError if nothing is there."""
-    place = Path(dataset.partition(":")[2]).expanduser()
+    place = parse(dataset)[0]
     if not place.exists():
         raise CourseError(f"{place} does not exist. Expected after 'path:': {FORMATS}.")
     return place
@@ -75,7 +80,7 @@ def read(dataset: str) -> OwnData:
     """
     # By name, so that no reader is imported, nor part of a job's key, but the one that is used.
     module = _module(reader(dataset))
-    return module.read(location(dataset), dataset.startswith(UNVERIFIED))
+    return module.read(location(dataset), parse(dataset)[1], dataset.startswith(UNVERIFIED))
 
 
 def _module(name: str) -> ModuleType:
@@ -105,3 +110,32 @@ def expect(data: OwnData, kinds: type[Kind] | tuple[type[Kind], ...], task: str)
         wanted = " or ".join(kind.what for kind in kinds)
         raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
     return data
+
+
+def divided(data: OwnData, names: Sequence[str], subjects: Sequence[str]) -> dict[str, list[int]]:
+    """Part → the positions in `names` that belong to it: the given split, or one by subject.
+
+    Arguments:
+        names, subjects: of each item, and whom it is of.
+    Raises CourseError when a subject stands in two given parts, or a part is empty.
+    """
+    both = list(zip(names, subjects, strict=True))
+    if data.given:
+        placed = [data.given.get(name) or data.given.get(subject) for name, subject in both]
+    else:
+        split = subject_split(subjects)
+        placed = [split[subject] for subject in subjects]
+    found: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    home: dict[str, str] = {}
+    for position, (part, subject) in enumerate(zip(placed, subjects, strict=True)):
+        if part is None:
+            continue
+        if home.setdefault(subject, part) != part:
+            raise CourseError(
+                f"{subject} in {data.source} stands in {home[subject]} and in {part}. All images "
+                "of a subject belong into one part."
+            )
+        found[part].append(position)
+    if empty := [part for part, positions in found.items() if not positions]:
+        raise CourseError(f"The split given for {data.source} leaves nothing for {empty[0]}.")
+    return found

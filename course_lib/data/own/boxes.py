@@ -8,6 +8,7 @@ import numpy as np
 
 from course_lib.data.own import pictures
 from course_lib.data.own.kinds import Boxed
+from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
 KEYS = ("images", "annotations", "categories")
@@ -18,7 +19,7 @@ def holds(place: Path) -> bool:
     return any(_keys(file) for file in place.glob("*.json"))
 
 
-def read(place: Path, unverified: bool = False) -> Boxed:
+def read(place: Path, reading: Reading, unverified: bool = False) -> Boxed:
     """The pictures and boxes of a COCO folder.
 
     COCO writes a box as (left, top, width, height); here it becomes (top, left, bottom, right).
@@ -50,6 +51,7 @@ def read(place: Path, unverified: bool = False) -> Boxed:
         labels=tuple(row[:, 4].astype(np.int64) for row in rows),
         classes=tuple(entry["name"] for entry in content["categories"]),
         names=tuple(Path(entry["file_name"]).stem for entry in content["images"]),
+        subjects=tuple(Path(entry["file_name"]).stem for entry in content["images"]),
     )
 
 

@@ -10,13 +10,32 @@ from course_lib.data.volume import Volume
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What lies at the path and is not used, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
 class OwnData:
-    """What all share: where it came from, and in words whose pixels they are."""
+    """What all share.
+
+    Arguments:
+        source: where it came from.
+        provenance: in words whose pixels they are.
+        given: name of an item (or of a subject) → its part, where the owner gives a split.
+        left_out: what is not used.
+        notes: sentences on how the data were understood.
+    """
 
     what: ClassVar[str] = "data"
     source: Path
     provenance: str
     licence: str
+    given: dict[str, str] = field(default_factory=dict, kw_only=True)
+    left_out: tuple[LeftOut, ...] = field(default=(), kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,7 @@ class Labelled(OwnData):
 
 @dataclass(frozen=True)
 class Scans(OwnData):
-    """Volumes in LPS order with spacing, one per subject.
+    """Volumes in LPS order with spacing, one or more per subject.
 
     volumes[i].labels: name → array on the same grid: 'label' for a map of whole numbers, 'target'
     for another contrast. names: label number → structure, empty where none are given.
@@ -50,8 +69,11 @@ class Scans(OwnData):
 
 @dataclass(frozen=True)
 class Boxed(OwnData):
-    """Pictures with boxes. images: float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in
-    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`."""
+    """Pictures with boxes.
+
+    images: float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in pixels (top, left,
+    bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects: whom each is of.
+    """
 
     what: ClassVar[str] = "pictures with boxes (COCO)"
     images: tuple[np.ndarray, ...]
@@ -59,12 +81,15 @@ class Boxed(OwnData):
     labels: tuple[np.ndarray, ...]
     classes: tuple[str, ...]
     names: tuple[str, ...]
+    subjects: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Pictures(OwnData):
-    """Grey pictures, one subject each. images: float32 (y, x) in 0 … 1 each. names: file stems."""
+    """Grey pictures. images: float32 (y, x) in 0 … 1 each. names: file stems. subjects: whom each
+    is of."""
 
     what: ClassVar[str] = "2D pictures"
     images: tuple[np.ndarray, ...]
     names: tuple[str, ...]
+    subjects: tuple[str, ...]

@@ -7,12 +7,13 @@ import numpy as np
 
 from course_lib.data import medmnist
 from course_lib.data.own.kinds import Labelled
+from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 
 
-def read(file: Path, unverified: bool = False) -> Labelled:
+def read(file: Path, reading: Reading, unverified: bool = False) -> Labelled:
     """The images of `name.npz` or `name_size.npz`, as MedMNIST calls its files.
 
     Raises CourseError for another name, another checksum unless allowed, and a broken file.

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.data.own.kinds import Pictures
+from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -15,7 +16,7 @@ def holds(place: Path) -> bool:
     return any(file.suffix.lower() in SUFFIXES for file in place.iterdir())
 
 
-def read(place: Path, unverified: bool = False) -> Pictures:
+def read(place: Path, reading: Reading, unverified: bool = False) -> Pictures:
     """All pictures of a folder in grey, in the order of their names."""
     files = sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES)
     return Pictures(
@@ -24,6 +25,7 @@ def read(place: Path, unverified: bool = False) -> Pictures:
         licence="as you know it",
         images=tuple(load(file).mean(0) for file in files),
         names=tuple(file.stem for file in files),
+        subjects=tuple(file.stem for file in files),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.data.own.kinds import Scans
+from course_lib.data.own.reading import Reading
 from course_lib.data.volume import HU_RANGE, Volume, nifti
 from course_lib.errors import CourseError
 
@@ -20,7 +21,7 @@ def holds(place: Path) -> bool:
     return bool(known) or any(_holds_dicom(folder) for folder in _folders(place))
 
 
-def read(place: Path, unverified: bool = False) -> Scans:
+def read(place: Path, reading: Reading, unverified: bool = False) -> Scans:
     """The volumes of a folder.
 
     Raises CourseError when a file is broken, or there is no series of several slices.

@@ -1,0 +1,75 @@
+"""How the user wants a path to be read: `path:FOLDER?unit=HU&series=T1w`.
+
+What a file does not say, its owner does. The answers travel in the data set's name, so that a job,
+its key and its record hold them too.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from course_lib.errors import CourseError
+
+UNITS = ("HU", "a.u.")
+FLAGS = ("skip", "resample_labels")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the user says of the data.
+
+    Arguments:
+        unit: of the images: `HU` or `a.u.`; empty: as the files say, or else unknown.
+        series: which of several series or contrasts of a subject: a part of its name.
+        subject: who an image is of: a regular expression with one group for the file's path below
+            the folder, or a CSV or JSON file that names a subject for each image.
+        split: a CSV or JSON file that names a part (train, validation, test) for each subject or
+            image; `none`: no split that the folders give is kept.
+        skip: leave out the cases that cannot be used instead of refusing all.
+        resample_labels: bring label maps onto the grid of their image where the two differ.
+    """
+
+    unit: str = ""
+    series: str = ""
+    subject: str = ""
+    split: str = ""
+    skip: bool = False
+    resample_labels: bool = False
+
+    def __post_init__(self) -> None:
+        if self.unit and self.unit not in UNITS:
+            raise CourseError(f"unit={self.unit!r} is unknown. Expected: {' or '.join(UNITS)}.")
+
+
+def parse(dataset: str) -> tuple[Path, Reading]:
+    """The path of `path:PLACE?NAME=VALUE&…` and how to read it.
+
+    A path that exists with its question mark is taken as it is.
+
+    Raises CourseError for an answer of another name.
+
+    >>> parse("path:scans?unit=HU")[1].unit
+    'HU'
+    """
+    text = dataset.partition(":")[2]
+    place, mark, query = text.rpartition("?")
+    if not mark or Path(text).expanduser().exists():
+        return Path(text).expanduser(), Reading()
+    answers = dict(parse_qsl(query, keep_blank_values=True))
+    known = [field.name for field in fields(Reading)]
+    if unknown := [name for name in answers if name not in known]:
+        raise CourseError(f"{unknown[0]!r} says nothing of data. Expected: {', '.join(known)}.")
+    said = {name: value == "yes" if name in FLAGS else value for name, value in answers.items()}
+    return Path(place).expanduser(), Reading(**said)
+
+
+def query(reading: Reading) -> str:
+    """What follows the path: `?unit=HU`, or nothing when nothing is said.
+
+    >>> query(Reading(unit="HU", skip=True)), query(Reading())
+    ('?unit=HU&skip=yes', '')
+    """
+    said = {
+        name: "yes" if value is True else value for name, value in asdict(reading).items() if value
+    }
+    return f"?{urlencode(said)}" if said else ""
