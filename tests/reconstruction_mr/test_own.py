@@ -41,7 +41,7 @@ def test_wide_volumes_are_fitted_whole_and_keep_their_scale():
 
 
 def test_what_is_no_volume_of_magnitudes_is_refused(tmp_path):
-    with pytest.raises(CourseError, match="p0 holds HU"):
+    with pytest.raises(CourseError, match="p0, p1, p2, p3 in mine hold HU"):
         own.own_cases(scans(unit="HU"), "smoke", 0)
     with pytest.raises(CourseError, match="reconstruction_mr"):
         own.own_cases(data.Pictures(tmp_path, "p", "l", (), (), ()), "smoke", 0)
