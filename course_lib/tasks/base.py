@@ -6,7 +6,7 @@ cases is the set's score: see `metrics.classification.auc_per_case`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -69,7 +69,7 @@ class Splits:
     train: Cases
     validation: Cases
     test: Cases
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def facts(self) -> Facts:

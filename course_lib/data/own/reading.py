@@ -6,6 +6,7 @@ its key and its record hold them too.
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from course_lib.errors import CourseError
@@ -59,7 +60,9 @@ def parse(dataset: str) -> tuple[Path, Reading]:
     known = [field.name for field in fields(Reading)]
     if unknown := [name for name in answers if name not in known]:
         raise CourseError(f"{unknown[0]!r} says nothing of data. Expected: {', '.join(known)}.")
-    said = {name: value == "yes" if name in FLAGS else value for name, value in answers.items()}
+    said: dict[str, Any] = {
+        name: value == "yes" if name in FLAGS else value for name, value in answers.items()
+    }
     return Path(place).expanduser(), Reading(**said)
 
 
