@@ -50,3 +50,24 @@ def test_own_structures_keep_their_names_or_else_their_numbers():
     data = scans()
     data.names.clear()
     assert own.own_cases(data, "smoke", 0).facts.structures == ("label 7", "label 3")
+
+
+def test_a_structure_that_is_named_and_in_no_map_is_no_structure():
+    data = scans()
+    data.names.update({1: "never", 9: "drawn"})
+    assert own.own_cases(data, "smoke", 0).facts.structures == ("head", "tail")
+
+
+def test_a_structure_that_only_the_test_has_counts_as_missed():
+    data = scans()
+    tested = own.own_cases(data, "smoke", 0).test.subject
+    for volume in data.volumes:
+        if volume.subject in tested:
+            volume.labels["label"][1, 1, 1:4] = 12
+    parts = own.own_cases(data, "smoke", 0)
+    assert parts.facts.structures == ("head", "tail", "label 12")
+    truth = parts.test["label"]
+    assert not (parts.train["label"] == 3).any() and (truth == 3).any()
+    blind = own.QUESTION.score(truth.masked_fill(truth == 3, 0), parts.test.tensors, parts.facts)
+    assert blind["missed"].tolist() == [1] and blind["dice_smallest"].tolist() == [0]
+    assert blind["dice"].tolist() == pytest.approx([2 / 3])

@@ -34,7 +34,8 @@ def of_scans(data: own.OwnData, limit: Sequence[int], most: Sequence[int]) -> Sp
 
     All are brought to the median spacing, or a coarser one if the largest would not fit into
     `limit` voxels (D, H, W), and continued at their ends to the largest one's sides. Labels are
-    renumbered from the largest structure to the smallest, in the training subjects.
+    renumbered from the largest structure to the smallest, in the training subjects; those that
+    only others have come last, and can only be missed. What is named but in no map is no structure.
 
     Arguments:
         most: how many subjects at most train, validate and test.
@@ -51,7 +52,11 @@ def of_scans(data: own.OwnData, limit: Sequence[int], most: Sequence[int]) -> Sp
         part: members[part][:n] for part, n in zip(members, _by_part(members, most), strict=True)
     }
     spacing, shape = _common_grid([data.volumes[i] for n in kept.values() for i in n], limit)
-    table = _by_size([data.volumes[i].labels["label"] for i in kept["train"]], data)
+    maps = [
+        [data.volumes[i].labels["label"] for i in numbers]
+        for numbers in (kept["train"], [*kept["validation"], *kept["test"]])
+    ]
+    table = _by_size(*maps, data)
     groups = {"train": "training", "validation": "validation", "test": stacks.OTHERS}
 
     def part(word: str) -> Cases:
@@ -96,17 +101,19 @@ def _common_grid(
     return tuple(spacing.tolist()), tuple(sides.tolist())
 
 
-def _by_size(maps: list[np.ndarray], data: own.Scans) -> dict[int, int]:
-    """Label number of the user's → 1, 2, …, the structure with the most voxels first."""
-    counts: dict[int, int] = {number: 0 for number in data.names}
-    for one in maps:
-        for number, count in zip(*np.unique(np.rint(one), return_counts=True), strict=True):
-            counts[int(number)] = counts.get(int(number), 0) + int(count)
+def _by_size(train: list[np.ndarray], others: list[np.ndarray], data: own.Scans) -> dict[int, int]:
+    """Label number of the user's → 1, 2, …, the structure with the most voxels in `train` first,
+    then those that only `others` hold."""
+    counts: dict[int, int] = {}
+    for maps, share in ((train, 1), (others, 0)):
+        for one in maps:
+            for number, count in zip(*np.unique(np.rint(one), return_counts=True), strict=True):
+                counts[int(number)] = counts.get(int(number), 0) + share * int(count)
     counts.pop(0, None)
-    if not counts or not any(counts.values()):
+    if not any(counts.values()):
         raise CourseError(
-            f"The label maps in {data.source} hold nothing but 0, the background. Expected: whole "
-            "numbers, one for each structure."
+            f"The label maps in {data.source} that train hold nothing but 0, the background. "
+            "Expected: whole numbers, one for each structure."
         )
     if len(counts) > 20:
         raise CourseError(
