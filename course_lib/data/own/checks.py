@@ -1,4 +1,4 @@
-"""Whether an image and what belongs to it can be used: one grid, and numbers that mean something."""
+"""Whether an image and what belongs to it can be used: one grid, numbers that mean something."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -131,17 +131,16 @@ def cores_of_label(stem: str) -> list[str]:
     """What the image of a label map may be called, the likeliest first.
 
     >>> cores_of_label("p_1_T1w_brain_mask"), cores_of_label("segmentation-7")
-    (['p_1_T1w_brain', 'p_1_T1w', 'p_1', 'p'], ['7', ''])
+    (['p_1_T1w_brain', 'p_1_T1w', 'p_1', 'p'], ['7'])
     """
-    if found := LABEL_LAST.search(stem):
-        rest = stem[: found.start()]
-    else:
-        rest = LABEL_FIRST.sub("", stem)
+    last = LABEL_LAST.search(stem)
+    rest = stem[: last.start()] if last else ""
+    rest = rest or LABEL_FIRST.sub("", stem)
     found_cores = [rest]
     while cut := re.search(rf"{SEPARATOR}[^-_. ]*$", rest):
         rest = rest[: cut.start()]
         found_cores.append(rest)
-    return found_cores if "" in found_cores or LABEL_LAST.search(stem) else [*found_cores, ""]
+    return found_cores
 
 
 def entities(stem: str) -> dict[str, str]:

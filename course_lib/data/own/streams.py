@@ -58,9 +58,7 @@ class Streamed(Sequence[Volume]):
     def _head(self, case: Case, person: str) -> Head:
         placed = self._headers[case.image].placed
         z, y, x = placed.shape
-        return Head(
-            case.name, person, (z, y, x), placed.spacing_mm, case.unit, tuple(case.others)
-        )
+        return Head(case.name, person, (z, y, x), placed.spacing_mm, case.unit, tuple(case.others))
 
     def _read(self, case: Case, person: str) -> Volume:
         grid = self._headers[case.image]
