@@ -129,11 +129,17 @@ def _taken(
             taken += found
     gone = [LeftOut(subject, why) for why, names in refused.items() for subject in names]
     if gone and not (reading.skip and taken):
-        lines = [f"{', '.join(names[:10])}: {why}" for why, names in refused.items()]
+        lines = [f"{tables.listed(names)}: {why}" for why, names in refused.items()]
+        more = f"; and {len(lines) - 10} more" if len(lines) > 10 else ""
+        asked = any("series fit" in why for why in refused)
+        way = (
+            "Say which series with --series TEXT (a part of what is listed), or leave"
+            if asked
+            else "Leave"
+        )
         raise CourseError(
             f"{len(gone)} of {len(people)} subjects in {place} cannot be taken as they are. "
-            f"{tables.listed(lines)}. Say which series with --series TEXT (a part of what is "
-            "listed), or leave these subjects out with --skip."
+            f"{'; '.join(lines[:10])}{more}. {way} these subjects out with --skip."
         )
     scanners = {series.first.modality for series in taken}
     if len(scanners) > 1:
@@ -219,7 +225,13 @@ def _pictures(
 
     Raises CourseError when there is none.
     """
-    flat = [s for s in others if s.why in ("a single picture", "a single slice")]
+    alone = [s.subject for s in others if s.why == "a single slice"]
+    flat = [
+        s
+        for s in others
+        if s.why == "a single picture"
+        or (s.why == "a single slice" and alone.count(s.subject) == 1)
+    ]
     if reading.series:
         flat = dicom_series.fitting(flat, reading.series)
     if not flat:

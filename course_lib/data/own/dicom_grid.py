@@ -130,25 +130,37 @@ def _even(depth: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
     if abs(depth - even).max() <= 0.1 * mean and abs(steps - mean).max() <= 0.25 * mean:
         return even, (round(float(mean), 3),)
     runs = _runs(steps)
-    for number, (start, length, step) in enumerate(runs):
-        around = [runs[k] for k in (number - 1, number + 1) if 0 <= k < len(runs)]
-        sides = [other[2] for other in around]
-        if length >= RUN:
-            continue
-        between = len(sides) == 2 and 0.98 * min(sides) <= step <= 1.02 * max(sides)
-        if length == 1 and between and min(other[1] for other in around) >= RUN:
-            continue  # where a run of thin slices meets one of thick slices
-        where = f"{step:.2f} mm after slice {start + 1} of {count}"
-        if sides and step > 1.7 * min(sides):
+    odd = [number for number in range(len(runs)) if not _deliberate(runs, number)]
+    usual = float(
+        np.median(
+            [step for number, (_, _, step) in enumerate(runs) if number not in odd] or steps.min()
+        )
+    )
+    for start, _, step in (runs[number] for number in odd):
+        if step > 1.7 * min(usual, steps.min()):
             raise CourseError(
-                f"its slices lie {min(sides):.2f} mm apart, but {where}: a slice is missing"
+                f"its slices lie {usual:.2f} mm apart, but {step:.2f} mm after slice "
+                f"{start + 1} of {count}: slices are missing"
             )
+    if odd:
         raise CourseError(
-            f"its slices lie unevenly, {steps.min():.2f} to {steps.max():.2f} mm apart ({where})"
+            f"its slices lie unevenly, {steps.min():.2f} to {steps.max():.2f} mm apart"
         )
     known = sorted({round(step, 2) for _, length, step in runs if length >= RUN})
     finest = min(step for _, length, step in runs if length >= RUN)
     return np.arange(0, depth[-1] + 0.01 * finest, finest), tuple(known)
+
+
+def _deliberate(runs: list[tuple[int, int, float]], number: int) -> bool:
+    """Whether steps are meant so: a run of them, or the step between a thin and a thick run."""
+    _, length, step = runs[number]
+    if length >= RUN:
+        return True
+    around = [runs[k] for k in (number - 1, number + 1) if 0 <= k < len(runs)]
+    if length > 1 or len(around) < 2 or min(other[1] for other in around) < RUN:
+        return False
+    sides = [other[2] for other in around]
+    return 0.98 * min(sides) <= step <= 1.02 * max(sides) and max(sides) > 1.1 * min(sides)
 
 
 def _runs(steps: np.ndarray) -> list[tuple[int, int, float]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from course_lib.data.own import subjects
 from course_lib.data.own.dicom_grid import Grid, stacked
 from course_lib.data.own.dicom_headers import TELLING, Plane
 from course_lib.errors import CourseError
@@ -39,14 +40,14 @@ class Series:
         return self.planes[0]
 
 
-def found(subjects: Sequence[str], planes: Sequence[Plane]) -> tuple[list[Series], list[Series]]:
+def found(whose: Sequence[str], planes: Sequence[Plane]) -> tuple[list[Series], list[Series]]:
     """All series: those that could be volumes (some broken), and those that never are."""
     together: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
-    for subject, plane in zip(subjects, planes, strict=True):
+    for subject, plane in zip(whose, planes, strict=True):  # a study's number may be damaged
         key = plane.series or plane.path.rpartition("/")[0]
-        together[subject, plane.study, key, _never(plane)].append(plane)
+        together[subject, key, _never(plane)].append(plane)
     volumes, others = [], []
-    for (subject, _, _, why), members in together.items():
+    for (subject, _, why), members in together.items():
         if why:
             others.append(Series(subject, tuple(members), _label(members), why=why))
         else:
@@ -178,7 +179,8 @@ def _label(planes: Sequence[Plane], words: str = "", step: str = "") -> str:
     number = f"series {first.number}, " if first.number else ""
     size = f"{len(planes)} of {first.rows} x {first.columns}{step}" if first.rows else "no pixels"
     words = f", {words.strip()}" if words.strip() else ""
-    name = first.description or first.path.rpartition("/")[0] or first.path
+    folders = [f for f in first.path.split("/")[:-1] if not subjects.PARTS.fullmatch(f)]
+    name = first.description or "/".join(folders[1:]) or "without a description"
     return f"{name} ({number}{first.modality or 'no modality'}, {size}{words})"
 
 
