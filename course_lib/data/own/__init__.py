@@ -72,7 +72,7 @@ def reader(dataset: str) -> str:
     if (place / "dataset.json").is_file():
         return "scans"
     if place.is_dir():
-        for name in ("boxes", "scans", "pictures"):
+        for name in ("boxes", "scans", "dicom", "pictures"):
             if _module(name).holds(place):
                 return name
     raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")
