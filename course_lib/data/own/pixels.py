@@ -52,19 +52,22 @@ class Pictures(Sequence[np.ndarray]):
 
     Arguments:
         sizes: (width, height) that is expected of each, if it is known.
+        shapes: rows and columns of each.
         black, white: of pictures deeper than eight bits.
+        kept: those that are decoded already.
     """
 
     def __init__(
         self,
         files: Sequence[Path],
         sizes: Sequence[Size | None],
-        black: float = 0.0,
-        white: float = 65535.0,
-        kept: dict[Path, np.ndarray] | None = None,
+        shapes: Sequence[Size],
+        black: float,
+        white: float,
+        kept: dict[Path, np.ndarray],
     ) -> None:
-        self.files, self.sizes = tuple(files), tuple(sizes)
-        self.black, self.white, self.kept = black, white, kept or {}
+        self.files, self.sizes, self.shapes = tuple(files), tuple(sizes), tuple(shapes)
+        self.black, self.white, self.kept = black, white, kept
 
     def __len__(self) -> int:
         return len(self.files)
@@ -75,14 +78,22 @@ class Pictures(Sequence[np.ndarray]):
     def __getitem__(self, place: slice) -> "Pictures": ...
     def __getitem__(self, place: int | slice) -> "np.ndarray | Pictures":
         if isinstance(place, slice):
-            scale = (self.black, self.white, self.kept)
-            return Pictures(self.files[place], self.sizes[place], *scale)
+            return self.chosen(range(len(self))[place])
         file = self.files[place]
         values = self.kept.get(file)
         if values is None:
             values = decoded(file, self.sizes[place]).values
         scaled = self._scaled(values)
         return np.ascontiguousarray(scaled[None] if scaled.ndim == 2 else scaled.transpose(2, 0, 1))
+
+    def shape(self, place: int) -> Size:
+        """Rows and columns of a picture."""
+        return self.shapes[place]
+
+    def chosen(self, places: Sequence[int]) -> "Pictures":
+        """Some of the pictures, on the same scale."""
+        each = ([values[k] for k in places] for values in (self.files, self.sizes, self.shapes))
+        return Pictures(*each, self.black, self.white, self.kept)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[k] for k in range(len(self)))
@@ -109,6 +120,7 @@ def opened(files: Sequence[Path], sizes: Sequence[Size | None] | None = None) ->
     (width, height), is among those left out."""
     wanted = list(sizes or [None] * len(files))
     good: list[int] = []
+    shapes: list[Size] = []
     faults, deep, done = [], [], {}
     kept: dict[Path, np.ndarray] = {}
     for place, (file, size) in enumerate(zip(files, wanted, strict=True)):
@@ -118,6 +130,7 @@ def opened(files: Sequence[Path], sizes: Sequence[Size | None] | None = None) ->
             faults.append(LeftOut(file.name, str(error)))
             continue
         good.append(place)
+        shapes.append(found.values.shape[:2])
         for word in found.done:
             done[word] = done.get(word, 0) + 1
         if found.values.dtype != np.uint8:
@@ -128,7 +141,7 @@ def opened(files: Sequence[Path], sizes: Sequence[Size | None] | None = None) ->
     black, white, said = scale(deep)
     counted = [f"{count} of {len(good)} pictures: {word}" for word, count in done.items()]
     chosen = [files[k] for k in good], [wanted[k] for k in good]
-    pictures = Pictures(*chosen, black, white, kept)
+    pictures = Pictures(*chosen, shapes, black, white, kept)
     return Opened(pictures, tuple(good), tuple(faults), (*counted, *said))
 
 
