@@ -2,11 +2,13 @@
 
 import json
 import time
+from typing import Any
 
 import click
 
 from course_lib import catalogue
 from course_lib.catalogue import outside
+from course_lib.cli.own import located, of_own_data
 from course_lib.errors import CourseError
 
 PROFILES = click.Choice(["smoke", "class", "full"])
@@ -22,18 +24,13 @@ DATASET = click.option(
     "--dataset",
     help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE.",
 )
-ALLOW_UNVERIFIED = click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take a MedMNIST file of your own though its checksum is not the published one.",
-)
 
 
 @click.command()
 @click.argument("task")
 @click.argument("method")
 @DATASET
-@ALLOW_UNVERIFIED
+@of_own_data
 @PROFILE
 @click.option("--seed", default=0, show_default=True, help="Noise, first weights, batches.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Method option.")
@@ -43,12 +40,12 @@ def run(
     task: str,
     method: str,
     dataset: str | None,
-    allow_unverified: bool,
     profile: str,
     seed: int,
     options: tuple[str, ...],
     variant: str | None,
     store: str,
+    **said: Any,
 ) -> None:
     """Run one job: METHOD (an id, or path:my_method.py) on TASK. Its record goes to the store."""
     from course_lib.benchmark import choice, sweep
@@ -57,7 +54,7 @@ def run(
 
     catalogue.section(task)
     method = _method(method)
-    dataset = _located(dataset, allow_unverified) or choice.default_dataset(task, method)
+    dataset = located(dataset, **said) or choice.default_dataset(task, method)
     chosen = _variant(method, variant) | choice.single(options)
     job = Job(task, method, dataset, profile, seed, chosen)
     job.check()
@@ -70,17 +67,6 @@ def run(
         )
     _print_scores(shelf.read(outcome.key))
     click.echo(f"{outcome.status}: {shelf.place(outcome.key)}")
-
-
-def _located(dataset: str | None, allow_unverified: bool) -> str | None:
-    """A path of the user's made absolute, since jobs run in folders of their own."""
-    from course_lib.cases import UNVERIFIED, is_own
-    from course_lib.data import own
-
-    if dataset is None or not is_own(dataset):
-        return dataset
-    word = UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
-    return f"{word}{own.location(dataset).resolve()}"
 
 
 def _method(name: str) -> str:
@@ -117,7 +103,7 @@ def _print_scores(record: dict) -> None:
     help="Only this method: an id, or path:my_method.py (repeatable).",
 )
 @DATASET
-@ALLOW_UNVERIFIED
+@of_own_data
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
 @click.option(
     "--option",
@@ -138,7 +124,6 @@ def bench(
     task_ids: tuple[str, ...],
     method_ids: tuple[str, ...],
     dataset: str | None,
-    allow_unverified: bool,
     without: tuple[str, ...],
     options: tuple[str, ...],
     variants: bool,
@@ -147,6 +132,7 @@ def bench(
     workers: int | None,
     store: str,
     as_json: bool,
+    **said: Any,
 ) -> None:
     """Run many jobs: methods x seeds of the tasks. Finished jobs are not repeated.
 
@@ -158,7 +144,7 @@ def bench(
     jobs = choice.planned(
         task_ids or catalogue.SECTIONS,
         [_method(name) for name in method_ids],
-        _located(dataset, allow_unverified),
+        located(dataset, **said),
         without,
         profile,
         seeds,
