@@ -64,10 +64,11 @@ def boxed(
     another size than is said, and boxes that are none, or lie outside; and where no box is left.
     """
     open_ = pixels.opened([each.file for each in found], [each.size for each in found])
-    names = folders.names_of(place, [each.file for each in found])
+    below = folders.paths(place, [each.file for each in found])
+    names = folders.names(below)
     faults = [*wrong, *open_.left_out]
     kept, boxes, clipped = [], [], 0
-    for position, where in zip(open_.positions, range(len(open_.positions)), strict=True):
+    for where, position in enumerate(open_.positions):
         each = found[position]
         height, width = open_.pictures.shape(where)
         rows, cut, bad = _inside(each, height, width)
@@ -85,7 +86,7 @@ def boxed(
     used = tuple(name for name in classes if name in present)
     if unused := [name for name in classes if name not in present]:
         said.append(f"classes without a box are left out: {tables.listed(unused)}")
-    paths = [names[k] for k in positions]
+    paths = [below[k] for k in positions]
     people = subjects.of(paths, reading)
     split, of_split = _split(place, paths, people, [found[k].part for k in positions], reading)
     return Boxed(
@@ -96,11 +97,17 @@ def boxed(
         boxes=tuple(np.array([r[1] for r in rows], np.float32).reshape(-1, 4) for rows in boxes),
         labels=tuple(np.array([used.index(r[0]) for r in rows], np.int64) for rows in boxes),
         classes=used,
-        names=tuple(paths),
+        names=tuple(names[k] for k in positions),
         subjects=tuple(people),
-        given=given.by_name(paths, split),
+        given=given.by_name([names[k] for k in positions], split),
         left_out=left_out,
-        notes=(*notes, *open_.notes, *said[not clipped :], *subjects.said(paths, reading), *of_split),
+        notes=(
+            *notes,
+            *open_.notes,
+            *said[not clipped :],
+            *subjects.said(paths, reading),
+            *of_split,
+        ),
     )
 
 

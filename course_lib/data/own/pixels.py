@@ -1,9 +1,9 @@
 """Picture files as arrays: turned upright, colours as red, green and blue, greys of any depth.
 
 Pictures of eight bits are divided by 255. Deeper ones of one set share one scale, so that the same
-value is the same grey in all of them: white is the smallest of 255, 1023, 4095, 16383 and 65535 that
-none exceeds; where values are negative, larger or not whole, black and white are the set's smallest
-and largest value (numbers within 0 … 1 stay). Alpha is dropped.
+value is the same grey in all of them: white is the smallest of 255, 1023, 4095, 16383 and 65535
+that none exceeds; where values are negative, larger or not whole, black and white are the set's
+smallest and largest value (numbers within 0 … 1 stay). Alpha is dropped.
 """
 
 import io
@@ -123,6 +123,7 @@ def opened(files: Sequence[Path], sizes: Sequence[Size | None] | None = None) ->
     shapes: list[Size] = []
     faults, deep, done = [], [], {}
     kept: dict[Path, np.ndarray] = {}
+    room = KEPT_BYTES
     for place, (file, size) in enumerate(zip(files, wanted, strict=True)):
         try:
             found = decoded(file, size)
@@ -136,7 +137,8 @@ def opened(files: Sequence[Path], sizes: Sequence[Size | None] | None = None) ->
         if found.values.dtype != np.uint8:
             whole = np.issubdtype(found.values.dtype, np.integer)
             deep.append((float(found.values.min()), float(found.values.max()), whole))
-        if sum(each.nbytes for each in kept.values()) + found.values.nbytes < KEPT_BYTES:
+        room -= found.values.nbytes
+        if room > 0:
             kept[file] = found.values
     black, white, said = scale(deep)
     counted = [f"{count} of {len(good)} pictures: {word}" for word, count in done.items()]
@@ -200,7 +202,8 @@ def decoded(file: Path, size: Size | None = None) -> Decoded:
         return Decoded(values, (*done, "EXIF's turn left out, as the given size says"))
     have = " x ".join(map(str, upright.shape[1::-1]))
     turned = f" ({values.shape[1]} x {values.shape[0]} as stored)" if orientation in TURNS else ""
-    raise CourseError(f"{file} is {have} pixels{turned}, but {size[0]} x {size[1]} are given for it.")
+    said = f"{size[0]} x {size[1]}"
+    raise CourseError(f"{file} is {have} pixels{turned}, but {said} are given for it.")
 
 
 def _values(file: Path) -> tuple[np.ndarray, int, tuple[str, ...]]:
