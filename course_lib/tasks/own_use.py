@@ -7,8 +7,7 @@ from typing import Any
 
 from course_lib.cases import subject_order
 from course_lib.data import own
-from course_lib.data.own.heads import Head, heads
-from course_lib.data.volume import Volume
+from course_lib.data.volume import Head, Volume
 
 VERBS = {"train": "to train", "validation": "to validate", "test": "to test"}
 
@@ -25,6 +24,11 @@ def chosen(
     }
 
 
+def sizes(found: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """How many each part has."""
+    return {part: len(rows) for part, rows in found.items()}
+
+
 def used(kept: Mapping[str, int], there: Mapping[str, int], things: str) -> str:
     """How many of the things that there are in each part are used.
 
@@ -39,10 +43,11 @@ def used(kept: Mapping[str, int], there: Mapping[str, int], things: str) -> str:
 
 
 class Some(Sequence[Volume]):
-    """Some of many volumes, each read when it is asked for."""
+    """Some of many volumes, each read when it is asked for. `heads`: what is known before."""
 
-    def __init__(self, volumes: Sequence[Volume], rows: Sequence[int]) -> None:
-        self.volumes, self.rows = volumes, rows
+    def __init__(self, data: own.Scans, rows: Sequence[int]) -> None:
+        self.volumes, self.rows = data.volumes, rows
+        self.heads = tuple(data.heads[row] for row in rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,8 +58,7 @@ class Some(Sequence[Volume]):
 
 def only(data: own.Scans, rows: Sequence[int]) -> own.Scans:
     """The data with some of their volumes."""
-    known: Any = {"heads": tuple(data.heads[row] for row in rows)} if hasattr(data, "heads") else {}
-    return replace(data, volumes=Some(data.volumes, rows), **known)
+    return replace(data, volumes=Some(data, rows))
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,14 @@ def shares(
 ) -> Shares:
     """At most `total` pieces in each part, at most `each` of a volume: rather few of many people
     than many of few. By the given split, else by subject."""
-    known = heads(data)
+    known = data.heads
     subjects = [head.subject for head in known]
     members = own.divided(data, [head.case for head in known], subjects)
     per = {p: max(1, min(each[p], total[p] // len(rows))) for p, rows in members.items()}
     kept = chosen(members, subjects, {part: total[part] // per[part] for part in per})
-    counts = [{part: len(rows) for part, rows in found.items()} for found in (kept, members)]
+    taken, there = (sizes(found) for found in (kept, members))
     most = ", ".join(str(count) for count in per.values())
-    said = f"{used(*counts, 'volumes')[:-1]}; at most {most} {pieces} of each."
+    said = f"{used(taken, there, 'volumes')[:-1]}; at most {most} {pieces} of each."
     return Shares(data, kept, per, said)
 
 
