@@ -35,7 +35,7 @@ def used(kept: Mapping[str, int], there: Mapping[str, int], things: str) -> str:
     >>> used({"train": 60, "test": 20}, {"train": 120, "test": 20}, "volumes")
     'Used: 60 of 120 volumes to train, all 20 to test.'
     """
-    said = []
+    said: list[str] = []
     for part, count in kept.items():
         share = f"all {count}" if count == there[part] else f"{count} of {there[part]}"
         said.append(f"{share} {things + ' ' if not said else ''}{VERBS[part]}")
