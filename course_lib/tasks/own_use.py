@@ -3,12 +3,16 @@ that says so."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 from course_lib.cases import subject_order
 from course_lib.data import own
+from course_lib.data.own import tables
 from course_lib.data.volume import Head, Volume
+from course_lib.errors import CourseError
 
+OUTLIER = 3.0  # times the median side
 VERBS = {"train": "to train", "validation": "to validate", "test": "to test"}
 
 
@@ -95,6 +99,28 @@ def shares(
     most = ", ".join(str(count) for count in per.values())
     said = f"{used(taken, there, 'volumes')[:-1]}; at most {most} {pieces} of each."
     return Shares(data, kept, per, said)
+
+
+def far_larger(data: own.OwnData, known: Sequence[Head], skip: bool) -> list[str]:
+    """The volumes that are far larger than most, such as a whole head among crops: on one grid
+    with them all others would become coarse.
+
+    Raises CourseError that names them unless they may be left out.
+    """
+    usual = [median(sides) for sides in zip(*(head.extent_mm for head in known), strict=True)]
+    large = [
+        head
+        for head in known
+        if any(n > OUTLIER * m for n, m in zip(head.extent_mm, usual, strict=True))
+    ]
+    if large and not skip:
+        said = tables.listed(f"{head.case} ({millimetres(head.extent_mm)})" for head in large)
+        raise CourseError(
+            f"Most volumes in {data.source} are about {millimetres(usual)} (z, y, x) large, but "
+            f"not {said}. On one grid all others would become coarse: crop them alike, or leave "
+            "them out with --skip."
+        )
+    return [head.case for head in large]
 
 
 def pixels(known: Sequence[Head], size_mm: float, why: str) -> str:

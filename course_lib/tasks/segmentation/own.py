@@ -18,7 +18,6 @@ from course_lib.tasks import own_use
 from course_lib.tasks.base import Splits
 from course_lib.tasks.segmentation import stacks, structures
 
-OUTLIER = 3.0  # times the median side: a whole head among crops
 MOST_STRUCTURES = 20
 
 
@@ -105,20 +104,10 @@ def _usable(data: own.Scans, skip: bool) -> tuple[list[tuple[int, Head]], list[s
     if len(units := {head.unit: head.case for _, head in known}) > 1:
         said = " and ".join(f"{case} holds {unit}" for unit, case in units.items())
         raise CourseError(f"{said}; one network reads one unit. Say --unit HU or a.u.")
-    sides = np.array([head.extent_mm for _, head in known])
-    usual = np.median(sides, 0)
-    large = [head for _, head in known if (np.array(head.extent_mm) > OUTLIER * usual).any()]
-    if large and not skip:
-        said = listed(f"{head.case} ({own_use.millimetres(head.extent_mm)})" for head in large)
-        raise CourseError(
-            f"Most volumes in {data.source} are about {own_use.millimetres(usual.tolist())} (z, y, "
-            f"x) large, but not {said}. On one grid all others would become coarse: crop them "
-            "alike, or leave them out with --skip."
-        )
-    names = {head.case for head in large}
+    large = set(own_use.far_larger(data, [head for _, head in known], skip))
     notes = [f"Left out: {listed(bare)}: no label map."] if bare else []
-    notes += [f"Left out: {listed(names)}: far larger than all others."] if large else []
-    return [(place, head) for place, head in known if head.case not in names], notes
+    notes += [f"Left out: {listed(sorted(large))}: far larger than all others."] if large else []
+    return [(place, head) for place, head in known if head.case not in large], notes
 
 
 @dataclass(frozen=True)
