@@ -4,10 +4,15 @@ import json
 
 import click
 
+from course_lib.cli.look import look
+
 
 @click.group()
 def data() -> None:
-    """List, fetch and check the real data sets of the course."""
+    """List, fetch and check the real data sets of the course, and look at your own."""
+
+
+data.add_command(look)
 
 
 @data.command("list")
