@@ -119,10 +119,10 @@ def whole(values: np.ndarray, name: str) -> np.ndarray:
                 "0 for the background, 1, 2, ... for structures"
             )
         values = rounded
-    low, high = values.min(), values.max()
+    low, high = values.min().item(), values.max().item()
     if low < 0 or high > np.iinfo(np.int32).max:
         raise CourseError(
-            f"{name} holds labels from {low:.10g} to {high:.10g}. Expected: 0 for the background "
+            f"{name} holds labels from {low} to {high}. Expected: 0 for the background "
             "and whole numbers above for structures"
         )
     return values.astype(np.uint8 if high < 256 else np.int32)

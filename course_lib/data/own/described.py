@@ -7,20 +7,19 @@ doi 10.1038/s41592-020-01008-z.
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from course_lib.data.own import filenames, layouts, tables
+from course_lib.data.own.groups import CHANNEL, stem_of, volumes_in
 from course_lib.data.own.kinds import LeftOut
-from course_lib.data.own.layouts import Case, Layout, stem_of
+from course_lib.data.own.layouts import Case, Layout
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
 FILE = "dataset.json"
-CHANNEL = re.compile(r"(.+)_(\d{4})")
 CHANNELS = ("channel_names", "modality")
 
 
@@ -154,10 +153,10 @@ def _found(place: Path) -> Rows:
     rows: dict[str, tuple[dict[int, Path], Path | None]] = {}
     labels = {
         (where.folder, stem_of(file)): file
-        for file in layouts.volumes_in(place)
+        for file in volumes_in(place)
         if (where := _where(place, file)).role == "label"
     }
-    for file in layouts.volumes_in(place):
+    for file in volumes_in(place):
         where = _where(place, file)
         if where.role != "image":
             continue
@@ -243,7 +242,7 @@ def _left(place: Path, layout: Layout) -> None:
     """What lies there beside the labelled images."""
     used = {file for case in layout.cases for file in (case.image, *case.others.values())}
     rest: dict[str, int] = defaultdict(int)
-    for file in layouts.volumes_in(place):
+    for file in volumes_in(place):
         if file not in used and not any(bad in file.name for bad in layout.bad):
             rest[file.parent.relative_to(place).as_posix()] += 1
     layout.left_out += [

@@ -33,8 +33,15 @@ CONTRAST_LAST = re.compile(rf"(?:^|(?<={SEPARATOR}))({CONTRAST})$", re.I)
 CONTRAST_FIRST = re.compile(rf"^({CONTRAST})(?={SEPARATOR})", re.I)
 IMAGE_LAST = re.compile(rf"(?:^|{SEPARATOR})({IMAGE})$", re.I)
 IMAGE_FIRST = re.compile(rf"^({IMAGE})(?:{SEPARATOR}|(?=\d))", re.I)
-LABEL_LAST = re.compile(rf"(?:^|{SEPARATOR})({STRONG}|{WEAK})\d*(?:{SEPARATOR}\w{{1,12}})?$", re.I)
-LABEL_FIRST = re.compile(rf"^({STRONG}|{WEAK})(?:{SEPARATOR}|(?=\d))(?=.)", re.I)
+# The sure words before the others: in `lesion_mask` it is the mask that tells.
+LABELS = tuple(
+    re.compile(form.format(words), re.I)
+    for words in (STRONG, WEAK)
+    for form in (
+        rf"(?:^|{SEPARATOR})({{}})\d*(?:{SEPARATOR}\w{{{{1,12}}}})?$",
+        rf"^({{}})(?:{SEPARATOR}|(?=\d))(?=.)",
+    )
+)
 TARGET_LAST = re.compile(rf"(?:^|{SEPARATOR})targets?$", re.I)
 SOURCE_LAST = re.compile(rf"(?:^|{SEPARATOR})source$", re.I)
 ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
@@ -97,7 +104,7 @@ def label_word(stem: str) -> tuple[str, bool]:
     >>> label_word("x_seg"), label_word("brain_masked"), label_word("lesion-3")
     (('seg', True), ('', False), ('lesion', False))
     """
-    found = LABEL_LAST.search(stem) or LABEL_FIRST.search(stem)
+    found = next((match for form in LABELS if (match := form.search(stem))), None)
     if found is None:
         return "", False
     return found[1].lower(), bool(re.fullmatch(STRONG, found[1], re.I))
@@ -133,14 +140,14 @@ def cores_of_label(stem: str) -> list[str]:
     >>> cores_of_label("p_1_T1w_brain_mask"), cores_of_label("segmentation-7")
     (['p_1_T1w_brain', 'p_1_T1w', 'p_1', 'p'], ['7'])
     """
-    last = LABEL_LAST.search(stem)
-    rest = stem[: last.start()] if last else ""
-    rest = rest or LABEL_FIRST.sub("", stem)
-    found_cores = [rest]
+    matches = [match for form in LABELS if (match := form.search(stem))]
+    rests = [stem[: m.start()] or stem[m.end() :] for m in matches]
+    rest = next(filter(None, rests), "")
+    found = [rest]
     while cut := re.search(rf"{SEPARATOR}[^-_. ]*$", rest):
         rest = rest[: cut.start()]
-        found_cores.append(rest)
-    return found_cores
+        found.append(rest)
+    return found
 
 
 def entities(stem: str) -> dict[str, str]:

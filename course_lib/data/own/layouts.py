@@ -8,13 +8,13 @@ lie.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from course_lib.data.own import filenames, files, tables
 from course_lib.data.own.grids import COMPANIONS, suffix_of
+from course_lib.data.own.groups import Group, Grouping, stem_of
 from course_lib.data.own.kinds import LeftOut
 from course_lib.data.own.reading import Reading
-from course_lib.data.own.subjects import PARTS
 from course_lib.errors import CourseError
 
 RANKS = ("dseg", "seg", "segm", "segmentation", "label", "labels", "labelmap", "1stho")
@@ -57,33 +57,17 @@ class Layout:
     licence: str = "as you know it"
 
 
-@dataclass
-class Group:
-    """The files of one image: contrast → images, label maps, targets."""
-
-    images: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
-    labels: list[Path] = field(default_factory=list)
-    targets: list[Path] = field(default_factory=list)
-
-
-def volumes_in(place: Path) -> list[Path]:
-    """All files of volumes below a folder."""
-    return [file for file in files.within(place) if suffix_of(file.name)]
-
-
-def stem_of(file: Path) -> str:
-    """A file's name without its ending."""
-    return file.name[: len(file.name) - len(suffix_of(file.name))]
-
-
 def read(place: Path, reading: Reading) -> Layout:
     """The images of a folder with their label maps and targets.
 
     Raises CourseError when there are several contrasts and the user has chosen none.
     """
     layout = Layout(left_out=no_volumes(place))
-    found = volumes_in(place)
-    groups = _grouped(place, found, layout)
+    found = Grouping(place)
+    groups = found.groups
+    layout.left_out += [LeftOut(found.path(file), why) for file, why in found.aside.items()]
+    for file, role in found.lonely.items():
+        layout.bad[found.path(file)] = f"a {role} that has no partner among the images"
     if not groups:
         raise CourseError(f"{place} holds label maps, but no images that they belong to.")
     chosen = _of_one_contrast(place, groups, reading, layout)
@@ -117,124 +101,6 @@ def no_volumes(place: Path) -> list[LeftOut]:
         shown = names if len(names) <= 3 else [f"{len(names)} files *{kind}"]
         left += [LeftOut(name, "no volume") for name in shown]
     return left
-
-
-def _grouped(place: Path, found: list[Path], layout: Layout) -> dict[str, Group]:
-    """Key → files of one image. Label maps without an image are bad cases."""
-    named = {file: filenames.place_of(file.relative_to(place).as_posix()) for file in found}
-    bids = _is_bids(found)
-    roles = {file: _role(file, named[file], bids) for file in found}
-    images = [file for file in found if roles[file] == "image"]
-    own_folder = _subject_folders(images, named)
-    groups: dict[str, Group] = defaultdict(Group)
-    for file in images:
-        where, stem = named[file], stem_of(file)
-        if where.derived:
-            layout.left_out.append(LeftOut(file.relative_to(place).as_posix(), "derived"))
-            continue
-        key, contrast = _key(stem, where, bids, own_folder)
-        groups[key].images[where.contrast or contrast].append(file)
-    for file in found:
-        if roles[file] == "image":
-            continue
-        key = _key_of_partner(file, named[file], roles[file], bids, own_folder, groups)
-        if key is not None:
-            kind = groups[key].labels if roles[file] == "label" else groups[key].targets
-            kind.append(file)
-        elif roles[file] == "label" and not filenames.label_word(stem_of(file))[1] and not (
-            named[file].role
-        ):  # fmt: skip
-            key, contrast = _key(stem_of(file), named[file], bids, own_folder)
-            groups[key].images[contrast].append(file)  # 'roi_7' may be all that there is
-        else:
-            path = file.relative_to(place).as_posix()
-            layout.bad[path] = f"a {roles[file]} that has no partner among the images"
-    return dict(groups)
-
-
-def _is_bids(found: list[Path]) -> bool:
-    return bool(found) and all("sub" in filenames.entities(stem_of(file)) for file in found)
-
-
-def _role(file: Path, where: filenames.Place, bids: bool) -> str:
-    """What a file is, its folder's word first."""
-    if where.role:
-        return where.role
-    stem = stem_of(file)
-    if filenames.TARGET_LAST.search(stem):
-        return "target"
-    word, sure = filenames.label_word(stem)
-    return "label" if word and (sure or not bids) else "image"
-
-
-def _subject_folders(images: list[Path], named: dict[Path, filenames.Place]) -> set[str]:
-    """The folders that hold one image each, maybe in several contrasts: files are called alike in
-    them, apart from the folder's own name, or after contrasts."""
-    inside: dict[str, list[str]] = defaultdict(list)
-    for file in images:
-        if folder := named[file].folder:
-            inside[folder].append(_without(stem_of(file), folder))
-    seen = defaultdict(set)
-    for folder, rests in inside.items():
-        for rest in rests:
-            seen[rest].add(folder)
-
-    def alike(rest: str) -> bool:
-        return filenames.core(rest)[0] == "" or (len(seen[rest]) > 1 and not rest.isdigit())
-
-    return {
-        folder
-        for folder, rests in inside.items()
-        if not PARTS.fullmatch(PurePosixPath(folder).name) and all(map(alike, rests))
-    }
-
-
-def _without(stem: str, folder: str) -> str:
-    """A name without that of its folder, with which many begin."""
-    name = PurePosixPath(folder).name
-    return stem[len(name) :].strip("-_. ") if stem.startswith(name) else stem
-
-
-def _key(stem: str, where: filenames.Place, bids: bool, folders: set[str]) -> tuple[str, str]:
-    """Under which key an image comes, and its contrast."""
-    if bids:
-        pairs = filenames.entities(stem)
-        return "_".join(f"{k}-{v}" for k, v in pairs.items()), filenames.bids_suffix(stem)
-    if where.folder in folders:
-        rest = _without(stem, where.folder)
-        left, contrast = filenames.core(rest)
-        return where.folder, contrast if left == "" else rest
-    left, contrast = filenames.core(stem)
-    return f"{where.folder}/{left}".strip("/"), contrast
-
-
-def _key_of_partner(
-    file: Path,
-    where: filenames.Place,
-    role: str,
-    bids: bool,
-    folders: set[str],
-    groups: dict[str, Group],
-) -> str | None:
-    """The key of the image that a label map or target belongs to."""
-    stem = stem_of(file)
-    if bids:
-        wanted = set(filenames.entities(stem).items())
-        fits = [k for k in groups if wanted <= set(filenames.entities(k).items())]
-        exact = [k for k in fits if set(filenames.entities(k).items()) == wanted]
-        return (exact or fits or [None])[0] if len(exact or fits) == 1 else None
-    if where.folder in folders and where.folder in groups:
-        return where.folder
-    same = [filenames.core(stem)[0]] if where.role else []
-    by_word = filenames.label_word(stem)[0] if role == "label" else ""
-    if role == "target" and not where.role:
-        same = [filenames.core(filenames.TARGET_LAST.sub("", stem))[0]]
-    cores = same + (filenames.cores_of_label(stem) if by_word else [])
-    for left in cores:
-        for one in dict.fromkeys((left, filenames.core(left)[0])):
-            if (key := f"{where.folder}/{one}".strip("/")) in groups:
-                return key
-    return None
 
 
 def _of_one_contrast(
