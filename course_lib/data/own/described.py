@@ -61,6 +61,7 @@ def read(place: Path, reading: Reading) -> Layout:
         raise CourseError(f"{file} names no training images, and imagesTr/ holds none.")
     number = _chosen(place, channels, reading, layout, rows)
     contrast = channels[number] if number < len(channels) else ""
+    layout.told = bool(contrast)
     layout.provenance = f"measured: {contrast or 'volumes'} of your own, labels as given".replace(
         f"{contrast} of", f"{contrast} volumes of" if contrast else "of"
     )
@@ -188,16 +189,15 @@ def _chosen(
 ) -> int:
     """The number of the channel that is read: the user's, or the first with a note."""
     if reading.series:
-        known = [name for name in channels] or [f"{n:04d}" for n in range(20)]
-        if reading.series.isdigit() and int(reading.series) < len(known):
+        if reading.series.isdigit():
             return int(reading.series)
-        name = layouts.choose(list(known), reading.series)
+        name = layouts.choose(list(channels), reading.series)
         if name is None:
             raise CourseError(
                 f"--series {reading.series} fits none or several of the contrasts in {place}: "
                 f"{tables.listed(channels)}."
             )
-        return known.index(name)
+        return channels.index(name)
     several = max((len(images) for images, _ in rows.values()), default=1) > 1
     if len(channels) > 1 and several:
         raise CourseError(

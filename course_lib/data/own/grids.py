@@ -5,6 +5,9 @@ looked at before a voxel is read: what it claims must be possible, and its axes 
 angles, since everything after has a spacing and nothing else.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +38,7 @@ class Grid:
         volumes: how many lie in the file.
         known: whether the header says where the grid lies; if not, the affine is a convention.
         unspaced: whether the header has no voxel size, so that 1 mm is taken.
+        torn: whether its two ways to say where it lies differ: the sform is taken, not the qform.
     """
 
     file: Path
@@ -43,6 +47,7 @@ class Grid:
     volumes: int = 1
     known: bool = True
     unspaced: bool = False
+    torn: bool = False
 
     @cached_property
     def placed(self) -> Placed:
@@ -107,9 +112,8 @@ def said(error: Exception) -> str:
 
 def _of_nibabel(file: Path) -> Grid:
     import nibabel
-    from nibabel.imageglobals import LoggingOutputSuppressor
 
-    with LoggingOutputSuppressor():  # what it would mend in silence is looked at here
+    with _quiet():
         stored: Any = nibabel.load(file)
     shape, volumes = _three(file, tuple(int(n) for n in stored.shape))
     dtype = stored.get_data_dtype()
@@ -120,16 +124,38 @@ def _of_nibabel(file: Path) -> Grid:
         )
     needed = int(np.prod(stored.shape, dtype=object)) * dtype.itemsize
     _enough(Path(stored.file_map["image"].filename), needed)
-    affine, known, spaced = np.array(stored.affine, float), True, True
+    affine, known, spaced, torn = np.array(stored.affine, float), True, True, False
     if isinstance(stored, nibabel.Nifti1Pair | nibabel.Nifti2Pair):
         header = stored.header
         known = bool(int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0)
         spaced = bool(int(header["sform_code"]) > 0 or _has_spacing(stored))
+        torn = _torn(header, shape)
         affine[:3] *= MILLIMETRES.get(int(header["xyzt_units"]) % 8, 1.0)
     elif isinstance(stored, nibabel.AnalyzeImage):
         known = False  # such files never say which side is left
     known = known and not np.array_equal(affine, np.eye(4))
-    return Grid(file, shape, affine, volumes, known, not spaced)
+    return Grid(file, shape, affine, volumes, known, not spaced, torn)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """nibabel without its log: what it says there of headers is looked at here."""
+    log = logging.getLogger("nibabel.global")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+def _torn(header: Any, shape: tuple[int, int, int]) -> bool:
+    """Whether sform and qform are both given and put a corner half a voxel apart or more."""
+    if not (int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0):
+        return False
+    gap = header.get_sform() - header.get_qform()
+    corners = np.array([(*np.array(k) * (np.array(shape) - 1), 1) for k in np.ndindex(2, 2, 2)])
+    half = np.linalg.norm(header.get_sform()[:3, :3], axis=0).min() / 2
+    return bool(np.linalg.norm((corners @ gap.T)[:, :3], axis=1).max() > half)
 
 
 def _has_spacing(stored: Any) -> bool:
@@ -231,9 +257,8 @@ def _nibabel_voxels(grid: Grid, number: int, images: bool) -> np.ndarray:
     import gzip
 
     import nibabel
-    from nibabel.imageglobals import LoggingOutputSuppressor
 
-    with LoggingOutputSuppressor():
+    with _quiet():
         stored: Any = nibabel.load(grid.file)
         if not grid.file.name.lower().endswith(".nii.gz"):
             return _values(grid, stored, number, images)

@@ -45,6 +45,8 @@ class Layout:
     Arguments:
         bad: name of a case that cannot be used → why.
         names: label number → structure.
+        channels: the contrasts of a file, in the order of its volumes, where a list names them.
+        told: whether the files say what the images are of, so that the unit is no riddle.
     """
 
     cases: list[Case] = field(default_factory=list)
@@ -53,6 +55,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    told: bool = False
     provenance: str = "measured: volumes of your own"
     licence: str = "as you know it"
 
@@ -134,6 +137,7 @@ def _of_one_contrast(
         contrast = next(iter(having))
         groups = _called(place, groups, contrast, reading.series, layout)
     layout.notes += [f"The images are {contrast}."] if contrast else []
+    layout.told = bool(contrast)
     return {k: (contrast, g.images[contrast]) for k, g in groups.items() if contrast in g.images}
 
 

@@ -121,7 +121,7 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
         left_out=(*layout.left_out, *(LeftOut(name, why) for name, why in bad.items())),
         notes=(
             *layout.notes,
-            *_notes(cases, headers, reading),
+            *_notes(cases, headers, reading, layout.told),
             *subjects.said(paths, reading),
             *about_split,
         ),
@@ -164,11 +164,11 @@ def _with_volume(case: Case, image: Grid, layout: Layout, reading: Reading) -> C
     return Case(case.name, case.path, case.image, case.others, case.unit, number)
 
 
-def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading) -> list[str]:
+def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading, told: bool) -> list[str]:
     """How the files were understood where they left something open."""
     used = [headers[case.image] for case in cases]
     notes = []
-    if not reading.unit and any(case.unit != "HU" for case in cases):
+    if not (reading.unit or told) and any(case.unit != "HU" for case in cases):
         notes.append(UNKNOWN_UNIT)
     if names := [grid.file.name for grid in used if grid.unspaced]:
         notes.append(f"The spacing of {tables.listed(names, 3)} is not known: 1 mm is taken.")
@@ -177,6 +177,8 @@ def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading) -> li
             f"The headers of {tables.listed(names, 3)} do not say where left is: it is taken as "
             "most programs do."
         )
+    if names := [grid.file.name for grid in used if grid.torn]:
+        notes.append(f"sform and qform of {tables.listed(names, 3)} differ: the sform is taken.")
     if names := [
         f"{grid.file.name} ({case.volume} of 0 to {grid.volumes - 1})"
         for case, grid in zip(cases, used, strict=True)
