@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 import zlib
+from urllib.parse import quote
 
 import nibabel
 import numpy as np
@@ -486,9 +487,46 @@ def test_of_several_contrasts_one_is_asked_for(tmp_path, paths):
     data = read(tmp_path, "?series=T1w")
     assert len(data.heads) == 2
     assert any("p2" in one.name and one.why == "has no T1w" for one in data.left_out)
-    assert "fits none" in refused(tmp_path, "?series=FLAIR") or "none" in refused(
-        tmp_path, "?series=FLAIR"
-    )
+    assert "'FLAIR' names none or several" in refused(tmp_path, "?series=FLAIR")
+
+
+@pytest.mark.parametrize("people", [("P1", "P2", "P3"), ("001", "002")])
+def test_folders_with_files_of_the_same_names_are_not_taken_for_people(tmp_path, people):
+    for name in people:
+        put(tmp_path, f"A/{name}.nii", f"B/{name}.nii")
+    assert "A of" in refused(tmp_path) and "B of" in refused(tmp_path)
+    assert names(read(tmp_path, "?series=B")) == [name for name in people]
+    apart = read(tmp_path, "?subject=" + quote("(.*)[.]nii"))
+    assert len({head.subject for head in apart.heads}) == 2 * len(people)
+
+
+def test_what_lies_beside_the_images_folder_is_no_image(tmp_path):
+    put(tmp_path, "images/a.nii", "labels/a.nii", "atlas.nii", "old/a.nii")
+    data = read(tmp_path)
+    assert names(data) == ["a"] and {one.name for one in data.left_out} == {
+        "atlas.nii",
+        "old/a.nii",
+    }
+
+
+def test_what_a_bids_set_holds_besides_is_left_out(tmp_path):
+    for who in "123":
+        put(tmp_path, f"sub-{who}/anat/sub-{who}_T1w.nii.gz")
+        put(
+            tmp_path / "derivatives" / "prep",
+            *(f"sub-{who}_{end}.nii.gz" for end in ("desc-brain_mask", "desc-prep_T1w", "dseg")),
+        )
+    put(tmp_path, "template.nii.gz")
+    data = read(tmp_path)
+    assert names(data) == [f"sub-{who}_T1w" for who in "123"]
+    assert data.heads[0].labels == ("label",) and len(data.left_out) == 7
+
+
+def test_visits_in_folders_are_of_one_person(tmp_path):
+    for who in ("anna", "ben", "cleo"):
+        put(tmp_path, *(f"{who}/{visit}/brain.nii" for visit in ("baseline", "2020-03-01")))
+    data = read(tmp_path)
+    assert len(data.heads) == 6 and {h.subject for h in data.heads} == {"anna", "ben", "cleo"}
 
 
 def test_several_volumes_in_a_file_are_told_and_chosen(tmp_path):

@@ -9,14 +9,13 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-FOLDERS = {
-    **dict.fromkeys(("image", "images", "img", "imgs", "volumes", "scans", "source"), "image"),
-    **dict.fromkeys(("label", "labels", "mask", "masks", "seg", "segs", "target"), "label"),
-    **dict.fromkeys(("segmentation", "segmentations", "annotations", "gt"), "label"),
-    "groundtruth": "label",
-    "target": "target",
-    "targets": "target",
+WORDS = {
+    "image": "image images img imgs volume volumes scan scans source sources input inputs",
+    "label": "label labels labelmap labelmaps lbl lbls mask masks msk msks seg segs segmentation "
+    "segmentations annotation annotations gt gts groundtruth ground_truth truth roi rois contours",
+    "target": "target targets output outputs",
 }
+FOLDERS = {word: role for role, words in WORDS.items() for word in words.split()}
 PART_FOLDER = re.compile(r"(images|labels)(Tr|Va|Vl|Ts|Te)", re.I)
 PART_WORDS = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
 
@@ -78,7 +77,7 @@ def place_of(path: str) -> Place:
             role = FOLDERS[part[1].lower() if part else name.lower()]
             if part and part[2].lower() != "tr":
                 kept.append(PART_WORDS[part[2].lower()])
-        elif re.fullmatch(CONTRAST, name, re.I):
+        elif is_contrast(name):
             contrast = name
         else:
             derived = derived or name == "derivatives"
@@ -120,6 +119,15 @@ def split_contrast(stem: str) -> tuple[str, str]:
         if found := pattern.search(stem):
             return (stem[: found.start()] + stem[found.end() :]).strip("-_. "), found[1]
     return stem, ""
+
+
+def is_contrast(word: str) -> bool:
+    """Whether a word is the name of a contrast.
+
+    >>> is_contrast("T1w"), is_contrast("brain")
+    (True, False)
+    """
+    return bool(re.fullmatch(CONTRAST, word, re.I))
 
 
 def core(stem: str) -> tuple[str, str]:

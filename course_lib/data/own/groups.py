@@ -35,22 +35,23 @@ class Grouping:
     """The files of a folder by image.
 
     Arguments:
+        strangers: files called alike in two folders are of different people, as the user says.
         groups: key → files of one image.
         lonely: label maps and targets that have no image.
         aside: files that are none of them → why.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, strangers: bool = False) -> None:
         self._place = place
         found = volumes_in(place)
         self._where = {file: filenames.place_of(self.path(file)) for file in found}
         inside = [file for file in found if not self._where[file].derived]
-        self._bids = bool(inside) and all("sub" in filenames.entities(stem_of(f)) for f in inside)
+        self._bids = 2 * sum(map(_names_subject, inside)) > len(inside)
         roles = {file: self._role(file) for file in found}
         self.aside = {file: why for file in found if (why := self._aside(file, roles[file]))}
         images = [f for f in found if roles[f] == "image" and f not in self.aside]
         rest = [f for f in found if roles[f] != "image" and f not in self.aside]
-        self._folders = _subject_folders(images, self._where)
+        self._folders, self._series = _kinds_of_folders(images, self._where, strangers)
         self._channels = _has_channels(images, rest, self._where)
         self.groups: dict[str, Group] = defaultdict(Group)
         self.lonely: dict[Path, str] = {}
@@ -77,11 +78,13 @@ class Grouping:
     def _aside(self, file: Path, role: str) -> str:
         """Why a file is no part of the data, if it is not."""
         where = self._where[file]
-        if where.derived and (role != "label" or "sub" not in filenames.entities(stem_of(file))):
+        if where.derived and (role != "label" or not _names_subject(file)):
             return "derived from other images"
-        marked = any(one.role == "image" and one.folder == where.folder and not one.derived
-                     for one in self._where.values())  # fmt: skip
-        return "lies beside the folder of images" if marked and not where.role else ""
+        if self._bids and not _names_subject(file):
+            return "names no subject (sub-)"
+        above = {one.folder for one in self._where.values() if one.role == "image"}
+        beside = any(where.folder == one or _below(where.folder, one) for one in above)
+        return "lies beside the folder of images" if beside and not where.role else ""
 
     def _add_image(self, file: Path) -> None:
         key, contrast = self._key(file)
@@ -109,6 +112,9 @@ class Grouping:
             left, contrast = filenames.core(rest)
             return where.folder, contrast if left == "" else rest
         left, contrast = filenames.core(stem)
+        if where.folder in self._series:
+            above, _, name = where.folder.rpartition("/")
+            return f"{above}/{left}".strip("/"), name
         return f"{where.folder}/{left}".strip("/"), contrast
 
     def _key_of_bids(self, file: Path) -> str | None:
@@ -136,6 +142,10 @@ class Grouping:
         return None
 
 
+def _names_subject(file: Path) -> bool:
+    return "sub" in filenames.entities(stem_of(file))
+
+
 def _surely_label(file: Path) -> bool:
     return filenames.label_word(stem_of(file))[1]
 
@@ -147,25 +157,39 @@ def _has_channels(images: list[Path], rest: list[Path], where: dict[Path, filena
     return marked and bool(stems) and not any(map(CHANNEL.fullmatch, stems))
 
 
-def _subject_folders(images: list[Path], where: dict[Path, filenames.Place]) -> set[str]:
-    """The folders that hold one image each, maybe in several contrasts: files are called alike in
-    them, apart from the folder's own name, or after contrasts."""
-    inside: dict[str, list[str]] = defaultdict(list)
+def _below(folder: str, above: str) -> bool:
+    return not above or folder.startswith(f"{above}/")
+
+
+def _kinds_of_folders(
+    images: list[Path], where: dict[Path, filenames.Place], strangers: bool
+) -> tuple[set[str], set[str]]:
+    """The folders that hold one image each, maybe in several contrasts, and those that are a
+    contrast each.
+
+    In the first, files are called after contrasts, or alike in many folders, apart from the
+    folder's own name. In the second, few folders hold many files of the same names.
+    """
+    inside: dict[str, set[str]] = defaultdict(set)
     seen: dict[str, set[str]] = defaultdict(set)
     for file in images:
-        if folder := where[file].folder:
+        folder = where[file].folder
+        if folder and not PARTS.fullmatch(PurePosixPath(folder).name):
             rest = _without(stem_of(file), folder)
-            inside[folder].append(rest)
+            inside[folder].add(rest)
             seen[rest].add(folder)
 
-    def alike(rest: str) -> bool:
-        return filenames.core(rest)[0] == "" or (len(seen[rest]) > 1 and not rest.isdigit())
+    def named(rest: str) -> bool:
+        return filenames.core(rest)[0] == ""
 
-    return {
-        folder
-        for folder, rests in inside.items()
-        if not PARTS.fullmatch(PurePosixPath(folder).name) and all(map(alike, rests))
-    }
+    people = {folder for folder, rests in inside.items() if all(map(named, rests))}
+    shared = {rest for rest, folders in seen.items() if len(folders) > 1 and not named(rest)}
+    alike = {folder for folder, rests in inside.items() if rests & shared}
+    if not alike or strangers:
+        return people, set()
+    if len(shared) <= len(alike) and not any(rest.isdigit() for rest in shared):
+        return people | alike, set()
+    return people - alike, alike
 
 
 def _without(stem: str, folder: str) -> str:

@@ -66,7 +66,7 @@ def read(place: Path, reading: Reading) -> Layout:
     Raises CourseError when there are several contrasts and the user has chosen none.
     """
     layout = Layout(left_out=no_volumes(place))
-    found = Grouping(place)
+    found = Grouping(place, bool(reading.subject))
     groups = found.groups
     layout.left_out += [LeftOut(found.path(file), why) for file, why in found.aside.items()]
     for file, role in found.lonely.items():
@@ -121,10 +121,12 @@ def _of_one_contrast(
                 f"{name or 'no contrast named'} of {len(keys)} ({tables.listed(keys, 4)})"
                 for name, keys in having.items()
             )
-            asked = f"{reading.series!r} is none or several of them" if reading.series else "which?"
+            asked = f"{reading.series!r} names none or several. " if reading.series else ""
+            example = next(name for name in having if name)
             raise CourseError(
-                f"{place} holds several contrasts: {said}. {asked.capitalize()} Choose one with "
-                f"--series, for example --series {next(name for name in having if name)}."
+                f"{place} holds several contrasts: {said}. {asked}Choose one with --series, for "
+                f"example --series {example}; if they are of different people, say whom each is of "
+                "with --subject-pattern."
             )
         for name, keys in having.items():
             if name != contrast:
@@ -136,8 +138,8 @@ def _of_one_contrast(
     else:
         contrast = next(iter(having))
         groups = _called(place, groups, contrast, reading.series, layout)
-    layout.notes += [f"The images are {contrast}."] if contrast else []
-    layout.told = bool(contrast)
+    layout.told = filenames.is_contrast(contrast)
+    layout.notes += [f"The images are {contrast}."] if layout.told else []
     return {k: (contrast, g.images[contrast]) for k, g in groups.items() if contrast in g.images}
 
 
@@ -186,7 +188,7 @@ def _names(place: Path, chosen: dict[str, tuple[str, list[Path]]]) -> dict[str, 
 def _only(found: list[Path], what: str) -> Path:
     if len(found) > 1:
         names = tables.listed([file.name for file in found], 4)
-        raise CourseError(f"several {what} of one name: {names}. Keep one")
+        raise CourseError(f"several {what} of one name: {names}. Keep one of them")
     return found[0]
 
 
