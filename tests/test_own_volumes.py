@@ -693,3 +693,18 @@ def test_forty_volumes_are_not_held_in_memory(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert total == sum(range(40)) and peak < 8 * one
+
+
+def test_large_label_numbers_reach_the_questions_as_they_are(tmp_path):
+    from course_lib import catalogue
+
+    for name in "abcd":
+        label = np.zeros((16, 16, 16), np.int32)
+        label[2:9, 2:9, 2:9], label[10:14, 10:14, 10:14] = 70000, 4464  # 70000 in 16 bits
+        save(tmp_path / f"{name}.nii", label.astype(np.float32) / 1000)
+        save(tmp_path / f"{name}_seg.nii", label)
+    splits = catalogue.question("segmentation", f"path:{tmp_path}").make(
+        f"path:{tmp_path}", "smoke", 0
+    )
+    assert splits.facts.structures == ("label 70000", "label 4464")
+    assert {1, 2} <= set(splits.test["label"].unique().tolist())

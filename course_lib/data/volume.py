@@ -7,6 +7,7 @@ radiological display: front of the body on top, the patient's right on the left 
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
     several volumes, the first."""
     import nibabel
 
-    stored = nibabel.load(file)
+    stored: Any = nibabel.load(file)
     if stored.ndim == 4:
         stored = stored.slicer[..., 0]
     values = (
@@ -78,7 +79,7 @@ def nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
         else np.asanyarray(stored.dataobj)
     )
     placed = lps(stored.shape, stored.affine)
-    array = np.ascontiguousarray(placed.turned(values), dtype=kind)
+    array: np.ndarray = np.ascontiguousarray(placed.turned(values), dtype=kind)
     return array, placed.spacing_mm, placed.origin_mm
 
 

@@ -11,6 +11,7 @@ from course_lib.errors import CourseError
 APART = 0.2  # of a voxel: how far two grids may lie apart at a corner
 WHOLE = 0.01  # how far a label may lie from a whole number
 MOST_CASES = 10
+MOST_LABEL = 2**24  # what float32 still holds exactly
 LEFT_HU = 0.0  # HU have values below: fat and air
 
 
@@ -126,7 +127,7 @@ def whole(values: np.ndarray, name: str) -> np.ndarray:
             )
         values = rounded
     low, high = values.min().item(), values.max().item()
-    if low < 0 or high > np.iinfo(np.int32).max:
+    if low < 0 or high > MOST_LABEL:
         raise CourseError(
             f"{name} holds labels from {low} to {high}. Expected: 0 for the background "
             "and whole numbers above for structures"

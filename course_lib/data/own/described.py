@@ -20,7 +20,6 @@ from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
 FILE = "dataset.json"
-CHANNELS = ("channel_names", "modality")
 
 
 def holds(place: Path) -> bool:
@@ -85,7 +84,7 @@ def _content(file: Path) -> dict[str, Any]:
 
 def _channels(about: Mapping[str, Any]) -> tuple[str, ...]:
     """The contrasts in the order of their numbers."""
-    given = next(about[word] for word in (*CHANNELS, None) if word is None or word in about)
+    given = about["channel_names"] if "channel_names" in about else about["modality"]
     if isinstance(given, list):
         return tuple(map(str, given))
     return tuple(str(given[key]) for key in sorted(given, key=int))

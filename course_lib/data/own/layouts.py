@@ -115,8 +115,8 @@ def _of_one_contrast(
         for contrast in group.images:
             having[contrast].append(key)
     if len(having) > 1:
-        contrast = choose(list(having), reading.series)
-        if contrast is None:
+        contrast = choose(list(having), reading.series) or ""
+        if contrast not in having or not reading.series:
             said = "; ".join(
                 f"{name or 'no contrast named'} of {len(keys)} ({tables.listed(keys, 4)})"
                 for name, keys in having.items()
