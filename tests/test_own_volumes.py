@@ -658,17 +658,32 @@ def test_channels_of_nnunet_are_asked_for(tmp_path):
     assert "b: has no file of channel 0001" in refused(tmp_path, "?series=ct")
 
 
+def test_files_of_voxelmorph_hold_volume_and_map(tmp_path, blob):
+    for name in "ab":
+        np.savez_compressed(tmp_path / f"{name}.npz", vol=blob, seg=(blob > 0).astype(np.int32))
+    data = read(tmp_path)
+    assert [head.labels for head in data.heads] == [("label",)] * 2
+    assert np.array_equal(data.volumes[0].image, blob[::-1, ::-1].transpose(2, 1, 0))
+    assert np.array_equal(data.volumes[0].labels["label"], data.volumes[0].image > 0)
+    assert any("1 mm is taken" in note for note in data.notes)
+    np.savez(tmp_path / "c.npz", train_images=blob)
+    (tmp_path / "d.npz").write_bytes(b"PK")
+    assert [one.name for one in read(tmp_path).left_out] == ["c.npz", "d.npz"]
+    np.savez(tmp_path / "e.npz", vol=np.array([{}], dtype=object), seg=blob)
+    assert "1 of 3 cases" in refused(tmp_path)
+
+
 # ---- streams
 
 
 def test_volumes_are_read_when_taken_and_not_kept(tmp_path, monkeypatch):
-    from course_lib.data.own import grids
+    from course_lib.data.own import formats
 
     put(tmp_path, *(f"{k:02d}.nii" for k in range(40)))
     taken = []
-    whole = grids.read_voxels
+    whole = formats.read_voxels
     monkeypatch.setattr(
-        grids,
+        formats,
         "read_voxels",
         lambda grid, *rest, **kw: taken.append(grid) or whole(grid, *rest, **kw),
     )

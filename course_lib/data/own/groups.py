@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from course_lib.data.own import filenames, files
-from course_lib.data.own.grids import suffix_of
+from course_lib.data.own.formats import is_volume, suffix_of
 from course_lib.data.own.subjects import PARTS
 
 CHANNEL = re.compile(r"(.+)_(\d{4})")  # nnU-Net's ending of an image, one file a contrast
@@ -23,7 +23,7 @@ class Group:
 
 def volumes_in(place: Path) -> list[Path]:
     """All files of volumes below a folder."""
-    return [file for file in files.within(place) if suffix_of(file.name)]
+    return [file for file in files.within(place) if is_volume(file)]
 
 
 def stem_of(file: Path) -> str:

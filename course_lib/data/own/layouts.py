@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_lib.data.own import filenames, files, tables
-from course_lib.data.own.grids import COMPANIONS, suffix_of
+from course_lib.data.own.formats import COMPANIONS, holds_label, is_volume
 from course_lib.data.own.groups import Group, Grouping, stem_of
 from course_lib.data.own.kinds import LeftOut
 from course_lib.data.own.reading import Reading
@@ -74,14 +74,15 @@ def read(place: Path, reading: Reading) -> Layout:
     if not groups:
         raise CourseError(f"{place} holds label maps, but no images that they belong to.")
     chosen = _of_one_contrast(place, groups, reading, layout)
+    images = [file for _, same in chosen.values() for file in same]
     words = {
-        "label": any(groups[key].labels for key in chosen),
+        "label": any(groups[key].labels for key in chosen) or any(map(holds_label, images)),
         "target": any(groups[key].targets for key in chosen),
     }
     names = _names(place, chosen)
-    for key, (contrast, images) in chosen.items():
+    for key, (contrast, same) in chosen.items():
         try:
-            image = _only(images, "images")
+            image = _only(same, "images")
             others = _others(groups[key], contrast, words, image, layout, place)
         except CourseError as error:
             layout.bad[names[key]] = str(error)
@@ -97,7 +98,7 @@ def no_volumes(place: Path) -> list[LeftOut]:
     """What lies in the folder and is no volume, many files of one kind together."""
     kinds: dict[str, list[str]] = defaultdict(list)
     for file in files.within(place):
-        if not suffix_of(file.name) and not file.name.lower().endswith(COMPANIONS):
+        if not is_volume(file) and not file.name.lower().endswith(COMPANIONS):
             kinds[file.suffix.lower()].append(file.relative_to(place).as_posix())
     left = []
     for kind, names in kinds.items():
@@ -200,7 +201,8 @@ def _others(
     Raises CourseError when one is missing that other images have, or there are several.
     """
     others = {}
-    for word, found in (("label", group.labels), ("target", group.targets)):
+    labels = group.labels or ([image] if holds_label(image) else [])
+    for word, found in (("label", labels), ("target", group.targets)):
         if not words[word]:
             continue
         if not found:

@@ -6,7 +6,7 @@ from typing import overload
 
 import numpy as np
 
-from course_lib.data.own import checks, given, grids, subjects, tables
+from course_lib.data.own import checks, formats, given, subjects, tables
 from course_lib.data.own.filenames import part_path
 from course_lib.data.own.grids import Grid
 from course_lib.data.own.kinds import LeftOut, Scans
@@ -62,7 +62,7 @@ class Streamed(Sequence[Volume]):
 
     def _read(self, case: Case, person: str) -> Volume:
         grid = self._headers[case.image]
-        values = grids.read_voxels(grid, case.volume, images=True)
+        values = formats.read_voxels(grid, case.volume, images=True)
         image = np.ascontiguousarray(grid.placed.turned(values), np.float32)
         checks.finite(image, case.image.name)
         if case.unit == "HU":
@@ -76,7 +76,7 @@ class Streamed(Sequence[Volume]):
 
     def _other(self, word: str, file: Path, image: Grid) -> np.ndarray:
         grid = self._headers[file]
-        values = grids.read_voxels(grid, 0, images=word != "label")
+        values = formats.read_voxels(grid, 0, images=word != "label")
         if word != "label":
             array = np.ascontiguousarray(grid.placed.turned(values), np.float32)
             checks.finite(array, file.name)
@@ -138,10 +138,10 @@ def _headers(layout: Layout, reading: Reading) -> tuple[dict[Path, Grid], dict[s
     bad: dict[str, str] = {}
     for position, case in enumerate(layout.cases):
         try:
-            image = found[case.image] = grids.read_header(case.image)
+            image = found[case.image] = formats.read_header(case.image)
             layout.cases[position] = _with_volume(case, image, layout, reading)
             for word, file in case.others.items():
-                other = found[file] = grids.read_header(file)
+                other = found[file] = formats.read_header(file)
                 if other.volumes > 1:
                     raise CourseError(
                         f"{file.name} holds {other.volumes} volumes. Expected: one {word}"
