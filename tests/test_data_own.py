@@ -56,8 +56,11 @@ def test_source_and_target_and_what_does_not_match(tmp_path, ramp):
     write_nifti(tmp_path / "target" / "a.nii", ramp[:3])
     with pytest.raises(CourseError, match="Resample"):
         own.read(f"path:{tmp_path}")
+    write_nifti(tmp_path / "source" / "b.nii", ramp)
+    write_nifti(tmp_path / "target" / "b.nii", ramp)
     (tmp_path / "target" / "a.nii").unlink()
-    assert own.read(f"path:{tmp_path}").heads[0].labels == ()
+    with pytest.raises(CourseError, match=r"a\.nii has no partner"):
+        own.read(f"path:{tmp_path}")
 
 
 def dicom_series(folder, array, spacing=(2.5, 1.0, 0.5), skip=None):
@@ -187,7 +190,7 @@ def test_own_ct_is_scanned_and_split_by_subject(tmp_path, task):
         chest[:, 9:-9, 9:-9] = draw.normal(0, 50, (6, 90, 90))
         write_nifti(tmp_path / f"{name}.nii.gz", chest, (3.0, 4.0, 4.0))
     found = catalogue.question(task, f"path:{tmp_path}")
-    with pytest.raises(CourseError, match="a, b, c, d.*--unit HU"):
+    with pytest.raises(CourseError, match=r"a, b, c, d.*--unit HU"):
         found.make(f"path:{tmp_path}", "smoke", 0)
     splits = found.make(f"path:{tmp_path}?unit=HU", "smoke", 0)
     assert any("larger than it and are cut" in note for note in splits.notes)

@@ -4,10 +4,15 @@ import json
 
 import click
 
+from course_lib.cli.look import look
+
 
 @click.group()
 def data() -> None:
-    """List, fetch and check the real data sets of the course."""
+    """List, fetch and check the real data sets of the course, and look at your own."""
+
+
+data.add_command(look)
 
 
 @data.command("list")
@@ -72,10 +77,10 @@ def fetch(names: tuple[str, ...], without: tuple[str, ...]) -> None:
 
 @data.command()
 def doctor() -> None:
-    """Hash every fetched file again; say what is wrong and how to repair it."""
-    from course_lib.data import fetch
+    """Hash every fetched or derived file again; say what is wrong and how to repair it."""
+    from course_lib.data import derived, fetch
 
-    findings = fetch.doctor()
+    findings = [*fetch.doctor(), *derived.doctor()]
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         click.echo(f"{finding.name.ljust(width)}  {finding.state:<13}  {finding.licence}")
