@@ -337,6 +337,18 @@ def test_the_unit_is_never_guessed_from_the_values(tmp_path, blob):
     assert "smallest value is 0" in refused(tmp_path, "?unit=HU")
 
 
+def test_the_unit_of_targets_is_said_too(tmp_path, blob):
+    save(tmp_path / "source" / "a.nii", blob)
+    save(tmp_path / "target" / "a.nii", 1000 * blob - 4000)
+    (volume,) = read(tmp_path).volumes
+    assert volume.target_unit == "a.u." and volume.labels["target"].min() == -4000
+    assert any("a.u.,HU" in note for note in read(tmp_path).notes)
+    (volume,) = read(tmp_path, "?unit=a.u.,HU").volumes
+    assert (volume.unit, volume.target_unit) == ("a.u.", "HU")
+    assert volume.labels["target"].max() == 3071 and volume.image.max() == 9
+    assert "source/a.nii" not in refused(tmp_path, "?unit=HU")
+
+
 @pytest.mark.parametrize("name", ["sub-1_ct.nii.gz", "sub-1_acq-thin_CT.nii.gz"])
 def test_bids_says_ct(tmp_path, blob, name):
     save(tmp_path / "sub-1" / name, blob - 1000)

@@ -35,6 +35,7 @@ class Case:
     image: Path
     others: dict[str, Path] = field(default_factory=dict)
     unit: str = "a.u."
+    target_unit: str = "a.u."
     volume: int = 0
 
 

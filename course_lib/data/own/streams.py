@@ -1,6 +1,7 @@
 """Volumes that are read when they are asked for and not kept, whatever their number."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -62,29 +63,42 @@ class Streamed(Sequence[Volume]):
 
     def _read(self, case: Case, person: str) -> Volume:
         grid = self._headers[case.image]
-        values = formats.read_voxels(grid, case.volume, images=True)
-        image = np.ascontiguousarray(grid.placed.turned(values), np.float32)
-        checks.finite(image, case.image.name)
-        if case.unit == "HU":
-            checks.hounsfield(image, case.image.name)
-            np.clip(image, *HU_RANGE, out=image)
-        others = {word: self._other(word, file, grid) for word, file in case.others.items()}
+        image = _image(grid, case.volume, case.unit)
+        others = {
+            word: _image(self._headers[file], 0, case.target_unit)
+            if word == "target"
+            else self._label(file, grid)
+            for word, file in case.others.items()
+        }
         placed = grid.placed
         return Volume(
-            image, placed.spacing_mm, person, case.unit, placed.origin_mm, others, case.name
+            image,
+            placed.spacing_mm,
+            person,
+            case.unit,
+            placed.origin_mm,
+            others,
+            case.name,
+            case.target_unit,
         )
 
-    def _other(self, word: str, file: Path, image: Grid) -> np.ndarray:
+    def _label(self, file: Path, image: Grid) -> np.ndarray:
         grid = self._headers[file]
-        values = formats.read_voxels(grid, 0, images=word != "label")
-        if word != "label":
-            array = np.ascontiguousarray(grid.placed.turned(values), np.float32)
-            checks.finite(array, file.name)
-            return array
-        label = checks.whole(values, file.name)
+        label = checks.whole(formats.read_voxels(grid, 0, images=False), file.name)
         if not checks.same_shape(image, grid) or checks.apart(image, grid) > checks.APART:
             return np.ascontiguousarray(image.placed.turned(checks.moved(label, grid, image)))
         return np.ascontiguousarray(grid.placed.turned(label))
+
+
+def _image(grid: Grid, number: int, unit: str) -> np.ndarray:
+    """An image (z, y, x) in LPS, HU within the range of scanners."""
+    values = formats.read_voxels(grid, number, images=True)
+    image = np.ascontiguousarray(grid.placed.turned(values), np.float32)
+    checks.finite(image, grid.file.name)
+    if unit == "HU":
+        checks.hounsfield(image, grid.file.name)
+        np.clip(image, *HU_RANGE, out=image)
+    return image
 
 
 def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
@@ -100,7 +114,8 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
         checks.refuse(place, bad, total)
     cases = [case for case in layout.cases if case.name not in bad]
     if reading.unit:
-        cases = [_with_unit(case, reading.unit) for case in cases]
+        unit, of_target = reading.units
+        cases = [replace(case, unit=unit, target_unit=of_target) for case in cases]
     if reading.skip:
         looked = Streamed(place, cases, [case.name for case in cases], headers)
         bad |= looked.faults()
@@ -126,10 +141,6 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
             *about_split,
         ),
     )
-
-
-def _with_unit(case: Case, unit: str) -> Case:
-    return Case(case.name, case.path, case.image, case.others, unit, case.volume)
 
 
 def _headers(layout: Layout, reading: Reading) -> tuple[dict[Path, Grid], dict[str, str]]:
@@ -161,7 +172,7 @@ def _with_volume(case: Case, image: Grid, layout: Layout, reading: Reading) -> C
         number = int(reading.series)
     if number >= image.volumes:
         raise CourseError(f"{case.image.name} holds {image.volumes} volumes; none is {number}")
-    return Case(case.name, case.path, case.image, case.others, case.unit, number)
+    return replace(case, volume=number)
 
 
 def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading, told: bool) -> list[str]:
@@ -169,7 +180,8 @@ def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading, told:
     used = [headers[case.image] for case in cases]
     notes = []
     if not (reading.unit or told) and any(case.unit != "HU" for case in cases):
-        notes.append(UNKNOWN_UNIT)
+        pairs = any("target" in case.others for case in cases)
+        notes.append(UNKNOWN_UNIT + (" Of pairs: --unit a.u.,HU from MR to CT." if pairs else ""))
     if names := [grid.file.name for grid in used if grid.unspaced]:
         notes.append(f"The spacing of {tables.listed(names, 3)} is not known: 1 mm is taken.")
     if names := [grid.file.name for grid in used if not grid.known]:
