@@ -234,7 +234,9 @@ def _add(
     else:
         path = image.relative_to(place).as_posix() if image.is_relative_to(place) else image.name
         unit = "HU" if contrast.upper() == "CT" else "a.u."
-        layout.cases.append(Case(name, path, image, {"label": label}, unit, number if whole else 0))
+        layout.cases.append(
+            Case(name, path, image, {"label": label}, unit, volume=number if whole else 0)
+        )
 
 
 def _left(place: Path, layout: Layout) -> None:
