@@ -1,6 +1,7 @@
 """What the owner says of data: flags, subjects, splits, and which files belong to the data."""
 
 import json
+import sys
 
 import nibabel
 import numpy as np
@@ -11,7 +12,7 @@ from course_lib.benchmark.job import Job
 from course_lib.cli import course
 from course_lib.cli.own import located
 from course_lib.data import own
-from course_lib.data.own import given, reading, subjects, tables
+from course_lib.data.own import files, given, reading, subjects, tables
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
@@ -98,6 +99,28 @@ def test_records_reports_and_hidden_files_do_not_change_the_datas_hash(scans, mo
     assert own.fingerprint("path:.") != before
 
 
+def test_links_are_followed_once(scans, tmp_path):
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "inner").symlink_to(scans)
+    (linked / "round").symlink_to(linked)
+    found = files.within(linked)
+    assert {file.name for file in found} == {"a.nii.gz", "b.nii.gz", "c.nii.gz"} and len(found) == 3
+    before = own.fingerprint(f"path:{linked}")
+    (scans / "a.nii.gz").write_bytes(b"other")
+    own.fingerprint.cache_clear()
+    assert own.fingerprint(f"path:{linked}") != before
+
+
+def test_a_file_that_cannot_be_read_is_named(scans, monkeypatch):
+    def refuse(opened, name):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("hashlib.file_digest", refuse)
+    with pytest.raises(CourseError, match=r"a\.nii\.gz cannot be read \(Permission denied\)"):
+        files.digest(scans)
+
+
 def test_a_job_follows_the_bytes_of_the_tables_that_are_named(scans, tmp_path):
     table = tmp_path / "split.json"
     table.write_text(json.dumps({"train": ["a"], "val": ["b"], "test": ["c"]}))
@@ -106,6 +129,22 @@ def test_a_job_follows_the_bytes_of_the_tables_that_are_named(scans, tmp_path):
     table.write_text(json.dumps({"train": ["b"], "val": ["a"], "test": ["c"]}))
     own.fingerprint.cache_clear()
     assert Job("super_resolution", "bicubic", name, "smoke", 0).key() != key
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep no such names")
+def test_names_that_are_no_utf_8_become_readable_or_are_refused(scans):
+    try:
+        (scans / "a.nii.gz").rename(scans / "M\udcfcller.nii.gz")
+    except OSError:
+        pytest.skip("the file system keeps no such names")
+    data = own.read(f"path:{scans}")
+    assert [head.case for head in data.heads] == [r"M\xfcller", "b", "c"]
+    assert data.heads[0].subject == r"M\xfcller" and len(own.fingerprint(f"path:{scans}")) == 64
+    for word in ("\n".join(data.told()), *data.given):
+        word.encode()
+    odd = scans.rename(scans.with_name("s\udcfc"))
+    with pytest.raises(CourseError, match=r"s\\xfc is no UTF-8.*rename"):
+        own.location(f"path:{odd}")
 
 
 # ---- subjects

@@ -60,6 +60,7 @@ def _found(name: str) -> dict[str, Any]:
 
     from course_lib.data import own
     from course_lib.data.own.look import look as looked
+    from course_lib.data.own.tables import readable
 
     data = own.read(name)
     found = looked(
@@ -71,8 +72,10 @@ def _found(name: str) -> dict[str, Any]:
         "parts": found.parts,
         "marked": found.marked,
         "counts": found.counts,
-        "left_out": [{"name": one.name, "why": one.why} for one in data.left_out],
-        "notes": list(data.notes),
+        "left_out": [
+            {"name": readable(one.name), "why": readable(one.why)} for one in data.left_out
+        ],
+        "notes": list(map(readable, data.notes)),
         "pictures": found.pictures,
     }
 

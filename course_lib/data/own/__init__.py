@@ -55,6 +55,8 @@ def location(dataset: str) -> Path:
     place, reading = parse(dataset)
     if not place.exists():
         raise CourseError(f"{place} does not exist. Expected after 'path:': {FORMATS}.")
+    if (text := tables.readable(str(place))) != str(place):
+        raise CourseError(f"The name of {text} is no UTF-8, so no record can hold it: rename it.")
     for name in (reading.subject, reading.split):
         if tables.is_table(name) and not Path(name).is_file():
             raise CourseError(f"The table {name} does not exist.")

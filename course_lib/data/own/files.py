@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from course_lib.errors import CourseError
+
 LONG = 500e6  # bytes; hashing more takes seconds, and is shown
 CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
@@ -13,8 +15,13 @@ def within(place: Path) -> list[Path]:
     """All files below a folder in sorted order, but hidden ones, what systems leave behind, and
     folders of the course's own: records and reports."""
     found: list[Path] = []
-    for folder, below, names in os.walk(place):
+    been: set[str] = set()
+    for folder, below, names in os.walk(place, followlinks=True):
         here = Path(folder)
+        if (real := os.path.realpath(folder)) in been:  # a link to a folder above
+            below.clear()
+            continue
+        been.add(real)
         below[:] = sorted(name for name in below if not _aside(name) and not ours(here / name))
         found += [here / name for name in names if not _aside(name)]
     return sorted(file for file in found if file.is_file())
@@ -35,7 +42,10 @@ def _aside(name: str) -> bool:
 
 
 def digest(place: Path, more: Iterable[Path] = ()) -> str:
-    """SHA-256 over the names and bytes of the files at a path, and of `more` files, in order."""
+    """SHA-256 over the names and bytes of the files at a path, and of `more` files, in order.
+
+    Raises CourseError for a file that cannot be read.
+    """
     from tqdm import tqdm
 
     place = place.resolve()
@@ -49,7 +59,13 @@ def digest(place: Path, more: Iterable[Path] = ()) -> str:
         for name, file in named:
             size = file.stat().st_size
             whole.update(os.fsencode(name) + f"\0{size}\0".encode())
-            with open(file, "rb") as opened:
-                whole.update(hashlib.file_digest(opened, "sha256").digest())
+            try:
+                with open(file, "rb") as opened:
+                    whole.update(hashlib.file_digest(opened, "sha256").digest())
+            except OSError as error:
+                raise CourseError(
+                    f"{file} cannot be read ({error.strerror}). Make it readable, or move it out "
+                    "of the data."
+                ) from error
             bar.update(size)
     return whole.hexdigest()

@@ -30,8 +30,8 @@ def names(below: Sequence[str]) -> list[str]:
     whole = [str(PurePosixPath(path).with_suffix("")) for path in below]
     for short in ([PurePosixPath(path).name for path in whole], whole):
         if max(Counter(short).values(), default=0) < 2:
-            return short
-    return list(below)
+            return list(map(tables.readable, short))
+    return list(map(tables.readable, below))
 
 
 def left_out(place: Path, faults: Sequence[LeftOut], skip: bool) -> tuple[LeftOut, ...]:

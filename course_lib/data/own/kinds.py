@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from course_lib.data.own.tables import listed
+from course_lib.data.own.tables import listed, readable
 from course_lib.data.volume import Head, Volume
 
 
@@ -48,7 +48,10 @@ class OwnData:
         for one in self.left_out:
             reasons.setdefault(one.why, []).append(one.name)
         left = (f"Left out: {listed(names)}: {why}." for why, names in reasons.items())
-        return (*self.notes, *(sentence.replace("..", ".") for sentence in left))
+        return tuple(
+            readable(sentence)
+            for sentence in (*self.notes, *(one.replace("..", ".") for one in left))
+        )
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
     if not cases:
         checks.refuse(place, bad, total)
         raise CourseError(f"{place} holds no volumes.")
+    cases = [replace(case, name=tables.readable(case.name)) for case in cases]
     paths = [part_path(case.path) for case in cases]
     people = subjects.of(paths, reading)
     parts, about_split = given.of(place, paths, people, reading)

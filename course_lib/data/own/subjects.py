@@ -60,7 +60,8 @@ def of(names: Sequence[str], reading: Reading) -> list[str]:
     >>> of(["a-17.png", "b-17.png"], Reading(subject=r"-(\\d+)"))
     ['17', '17']
     """
-    return _by_rule(names, reading.subject) if reading.subject else _by_name(names)[0]
+    found = _by_rule(names, reading.subject) if reading.subject else _by_name(names)[0]
+    return list(map(tables.readable, found))
 
 
 def said(names: Sequence[str], reading: Reading) -> tuple[str, ...]:

@@ -92,12 +92,21 @@ def found(table: Mapping[str, str], path: str, *others: str) -> str | None:
     return None
 
 
+def readable(name: str) -> str:
+    """A file's name as text that can be written: bytes that are no UTF-8 as their numbers.
+
+    >>> readable("M\\udcfcller.nii")
+    'M\\\\xfcller.nii'
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def listed(names: Iterable[str], most: int = 10) -> str:
     """The names, at most ten, and how many more there are.
 
     >>> listed("abc", 2)
     'a, b, and 1 more'
     """
-    names = list(names)
+    names = list(map(readable, names))
     more = f", and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
