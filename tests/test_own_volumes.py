@@ -213,6 +213,16 @@ def test_what_a_header_does_not_say_is_told(tmp_path, blob):
     assert any("do not say where left is" in note for note in data.notes)
 
 
+def test_a_header_that_disagrees_with_itself_is_told(tmp_path, blob):
+    image = nibabel.Nifti1Image(blob, np.eye(4))
+    image.set_sform(np.diag([-1.0, 1, 2, 1]), 1)
+    image.set_qform(np.diag([1.0, 1, 2, 1]), 1)
+    nibabel.save(image, tmp_path / "a.nii")
+    data = read(tmp_path)
+    assert any("sform and qform of a.nii differ: the sform is taken" in n for n in data.notes)
+    assert np.array_equal(data.volumes[0].image, blob[:, ::-1].transpose(2, 1, 0))
+
+
 # ---- what a file claims, and the kinds of numbers in it
 
 
