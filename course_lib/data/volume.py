@@ -7,6 +7,7 @@ radiological display: front of the body on top, the patient's right on the left 
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Volume:
     image: float32 (z, y, x). spacing_mm, origin_mm: (z, y, x) distance between voxel centres and
     position of voxel 0's centre in LPS millimetres. labels: name → array on the same grid. unit of
     the image: 'HU' or 'a.u.' (arbitrary units). name: of the image; the subject's where a subject
-    has one image only.
+    has one image only. target_unit: of a label called target.
     """
 
     image: np.ndarray
@@ -30,6 +31,7 @@ class Volume:
     origin_mm: tuple[float, float, float]
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     name: str = ""
+    target_unit: str = "a.u."
 
     @property
     def case(self) -> str:
@@ -69,7 +71,7 @@ def nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
     several volumes, the first."""
     import nibabel
 
-    stored = nibabel.load(file)
+    stored: Any = nibabel.load(file)
     if stored.ndim == 4:
         stored = stored.slicer[..., 0]
     values = (

@@ -11,6 +11,7 @@ from course_lib.errors import CourseError
 APART = 0.2  # of a voxel: how far two grids may lie apart at a corner
 WHOLE = 0.01  # how far a label may lie from a whole number
 MOST_CASES = 10
+MOST_LABEL = 2**24  # what float32 still holds exactly
 LEFT_HU = 0.0  # HU have values below: fat and air
 
 
@@ -18,11 +19,14 @@ def refuse(place: Path, bad: Mapping[str, str], count: int) -> None:
     """Raises CourseError that names all cases that cannot be used, if there are any."""
     if not bad:
         return
-    told = [f"{name}: {why}" for name, why in list(bad.items())[:MOST_CASES]]
+    said = {name: why.partition(". ") for name, why in bad.items()}
+    told = [f"{name}: {why.rstrip('.')}" for name, (why, _, _) in list(said.items())[:MOST_CASES]]
     more = f"; and {len(bad) - MOST_CASES} more" if len(bad) > MOST_CASES else ""
+    advice = list(dict.fromkeys(way.rstrip(".") for _, _, way in said.values() if way))[:3]
     raise CourseError(
-        f"{len(bad)} of {count} cases in {place} cannot be used. {'; '.join(told)}{more}. Mend "
-        "them, or leave them out with --skip."
+        f"{len(bad)} of {count} cases in {place} cannot be used. {'; '.join(told)}{more}. "
+        + "".join(f"{way}. " for way in advice)
+        + "Mend them, or leave them out with --skip."
     )
 
 
@@ -37,20 +41,23 @@ def one_grid(image: Grid, other: Grid, word: str, resample: bool) -> bool:
     if same_shape(image, other) and apart(image, other) <= APART:
         return True
     both = (
-        f"{other.file.name} and its image {image.file.name} do not lie on one grid: "
+        f"{_called(other)} and its image {_called(image)} do not lie on one grid: "
         f"{described(other)} against {described(image)}"
     )
-    silent = [grid.file.name for grid in (other, image) if not grid.known]
+    silent = [who for grid, who in ((other, "label"), (image, "image")) if not grid.known]
     if silent and word == "label":
         raise CourseError(
-            f"{both}. The header of {' and of '.join(silent)} does not say where it lies (no sform "
-            "or qform, or an identity): if its voxels are the other's, save it again with the "
-            "other's affine"
+            f"{both}. The header of the {silent[0]} does not say where it lies (no sform or qform, "
+            "or an identity): if both have the same voxels, save it again with the other's affine"
         )
     if resample and word == "label":
         return False
     way = " or take --resample-labels" if word == "label" else ""
     raise CourseError(f"{both}. Resample one onto the grid of the other first{way}")
+
+
+def _called(grid: Grid) -> str:
+    return f"{grid.file.parent.name}/{grid.file.name}"
 
 
 def same_shape(image: Grid, other: Grid) -> bool:
@@ -119,10 +126,10 @@ def whole(values: np.ndarray, name: str) -> np.ndarray:
                 "0 for the background, 1, 2, ... for structures"
             )
         values = rounded
-    low, high = values.min(), values.max()
-    if low < 0 or high > np.iinfo(np.int32).max:
+    low, high = values.min().item(), values.max().item()
+    if low < 0 or high > MOST_LABEL:
         raise CourseError(
-            f"{name} holds labels from {low:.10g} to {high:.10g}. Expected: 0 for the background "
+            f"{name} holds labels from {low} to {high}. Expected: 0 for the background "
             "and whole numbers above for structures"
         )
     return values.astype(np.uint8 if high < 256 else np.int32)

@@ -7,21 +7,19 @@ doi 10.1038/s41592-020-01008-z.
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from course_lib.data.own import contrasts, filenames, layouts, tables
+from course_lib.data.own import filenames, layouts, tables
+from course_lib.data.own.groups import CHANNEL, stem_of, volumes_in
 from course_lib.data.own.kinds import LeftOut
-from course_lib.data.own.layouts import Case, Layout, stem_of
+from course_lib.data.own.layouts import Case, Layout
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
 FILE = "dataset.json"
-CHANNEL = re.compile(r"(.+)_(\d{4})")
-CHANNELS = ("channel_names", "modality")
 
 
 def holds(place: Path) -> bool:
@@ -62,6 +60,7 @@ def read(place: Path, reading: Reading) -> Layout:
         raise CourseError(f"{file} names no training images, and imagesTr/ holds none.")
     number = _chosen(place, channels, reading, layout, rows)
     contrast = channels[number] if number < len(channels) else ""
+    layout.told = bool(contrast)
     layout.provenance = f"measured: {contrast or 'volumes'} of your own, labels as given".replace(
         f"{contrast} of", f"{contrast} volumes of" if contrast else "of"
     )
@@ -85,7 +84,7 @@ def _content(file: Path) -> dict[str, Any]:
 
 def _channels(about: Mapping[str, Any]) -> tuple[str, ...]:
     """The contrasts in the order of their numbers."""
-    given = about[next((word for word in CHANNELS if word in about), CHANNELS[0])]
+    given = about["channel_names"] if "channel_names" in about else about["modality"]
     if isinstance(given, list):
         return tuple(map(str, given))
     return tuple(str(given[key]) for key in sorted(given, key=int))
@@ -154,10 +153,10 @@ def _found(place: Path) -> Rows:
     rows: dict[str, tuple[dict[int, Path], Path | None]] = {}
     labels = {
         (where.folder, stem_of(file)): file
-        for file in layouts.volumes_in(place)
+        for file in volumes_in(place)
         if (where := _where(place, file)).role == "label"
     }
-    for file in layouts.volumes_in(place):
+    for file in volumes_in(place):
         where = _where(place, file)
         if where.role != "image":
             continue
@@ -189,16 +188,15 @@ def _chosen(
 ) -> int:
     """The number of the channel that is read: the user's, or the first with a note."""
     if reading.series:
-        known = [name for name in channels] or [f"{n:04d}" for n in range(20)]
-        if reading.series.isdigit() and int(reading.series) < len(known):
+        if reading.series.isdigit():
             return int(reading.series)
-        name = contrasts.choose(list(known), reading.series)
+        name = layouts.choose(list(channels), reading.series)
         if name is None:
             raise CourseError(
                 f"--series {reading.series} fits none or several of the contrasts in {place}: "
                 f"{tables.listed(channels)}."
             )
-        return known.index(name)
+        return channels.index(name)
     several = max((len(images) for images, _ in rows.values()), default=1) > 1
     if len(channels) > 1 and several:
         raise CourseError(
@@ -236,14 +234,16 @@ def _add(
     else:
         path = image.relative_to(place).as_posix() if image.is_relative_to(place) else image.name
         unit = "HU" if contrast.upper() == "CT" else "a.u."
-        layout.cases.append(Case(name, path, image, {"label": label}, unit, number if whole else 0))
+        layout.cases.append(
+            Case(name, path, image, {"label": label}, unit, volume=number if whole else 0)
+        )
 
 
 def _left(place: Path, layout: Layout) -> None:
     """What lies there beside the labelled images."""
     used = {file for case in layout.cases for file in (case.image, *case.others.values())}
     rest: dict[str, int] = defaultdict(int)
-    for file in layouts.volumes_in(place):
+    for file in volumes_in(place):
         if file not in used and not any(bad in file.name for bad in layout.bad):
             rest[file.parent.relative_to(place).as_posix()] += 1
     layout.left_out += [

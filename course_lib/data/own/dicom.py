@@ -177,7 +177,7 @@ def _names(taken: Sequence[Series]) -> list[str]:
 def _unit(series: Series, reading: Reading) -> str:
     """HU for CT whose files say how stored numbers become HU; the user's word goes before."""
     if reading.unit:
-        return reading.unit
+        return reading.units[0]
     first = series.first
     known = first.rescale is not None and first.rescale_type.upper() in ("", "HU", "US")
     return "HU" if first.modality == "CT" and known else "a.u."

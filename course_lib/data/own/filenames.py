@@ -9,14 +9,13 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-FOLDERS = {
-    **dict.fromkeys(("image", "images", "img", "imgs", "volumes", "scans", "source"), "image"),
-    **dict.fromkeys(("label", "labels", "mask", "masks", "seg", "segs", "target"), "label"),
-    **dict.fromkeys(("segmentation", "segmentations", "annotations", "gt"), "label"),
-    "groundtruth": "label",
-    "target": "target",
-    "targets": "target",
+WORDS = {
+    "image": "image images img imgs volume volumes scan scans source sources input inputs",
+    "label": "label labels labelmap labelmaps lbl lbls mask masks msk msks seg segs segmentation "
+    "segmentations annotation annotations gt gts groundtruth ground_truth truth roi rois contours",
+    "target": "target targets output outputs",
 }
+FOLDERS = {word: role for role, words in WORDS.items() for word in words.split()}
 PART_FOLDER = re.compile(r"(images|labels)(Tr|Va|Vl|Ts|Te)", re.I)
 PART_WORDS = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
 
@@ -33,8 +32,15 @@ CONTRAST_LAST = re.compile(rf"(?:^|(?<={SEPARATOR}))({CONTRAST})$", re.I)
 CONTRAST_FIRST = re.compile(rf"^({CONTRAST})(?={SEPARATOR})", re.I)
 IMAGE_LAST = re.compile(rf"(?:^|{SEPARATOR})({IMAGE})$", re.I)
 IMAGE_FIRST = re.compile(rf"^({IMAGE})(?:{SEPARATOR}|(?=\d))", re.I)
-LABEL_LAST = re.compile(rf"(?:^|{SEPARATOR})({STRONG}|{WEAK})\d*(?:{SEPARATOR}\w{{1,12}})?$", re.I)
-LABEL_FIRST = re.compile(rf"^({STRONG}|{WEAK})(?:{SEPARATOR}|(?=\d))(?=.)", re.I)
+# The sure words before the others: in `lesion_mask` it is the mask that tells.
+LABELS = tuple(
+    re.compile(form.format(words), re.I)
+    for words in (STRONG, WEAK)
+    for form in (
+        rf"(?:^|{SEPARATOR})({{}})\d*(?:{SEPARATOR}\w{{{{1,12}}}})?$",
+        rf"^({{}})(?:{SEPARATOR}|(?=\d))(?=.)",
+    )
+)
 TARGET_LAST = re.compile(rf"(?:^|{SEPARATOR})targets?$", re.I)
 SOURCE_LAST = re.compile(rf"(?:^|{SEPARATOR})source$", re.I)
 ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
@@ -71,7 +77,7 @@ def place_of(path: str) -> Place:
             role = FOLDERS[part[1].lower() if part else name.lower()]
             if part and part[2].lower() != "tr":
                 kept.append(PART_WORDS[part[2].lower()])
-        elif re.fullmatch(CONTRAST, name, re.I):
+        elif is_contrast(name):
             contrast = name
         else:
             derived = derived or name == "derivatives"
@@ -97,7 +103,7 @@ def label_word(stem: str) -> tuple[str, bool]:
     >>> label_word("x_seg"), label_word("brain_masked"), label_word("lesion-3")
     (('seg', True), ('', False), ('lesion', False))
     """
-    found = LABEL_LAST.search(stem) or LABEL_FIRST.search(stem)
+    found = next((match for form in LABELS if (match := form.search(stem))), None)
     if found is None:
         return "", False
     return found[1].lower(), bool(re.fullmatch(STRONG, found[1], re.I))
@@ -113,6 +119,15 @@ def split_contrast(stem: str) -> tuple[str, str]:
         if found := pattern.search(stem):
             return (stem[: found.start()] + stem[found.end() :]).strip("-_. "), found[1]
     return stem, ""
+
+
+def is_contrast(word: str) -> bool:
+    """Whether a word is the name of a contrast.
+
+    >>> is_contrast("T1w"), is_contrast("brain")
+    (True, False)
+    """
+    return bool(re.fullmatch(CONTRAST, word, re.I))
 
 
 def core(stem: str) -> tuple[str, str]:
@@ -133,14 +148,14 @@ def cores_of_label(stem: str) -> list[str]:
     >>> cores_of_label("p_1_T1w_brain_mask"), cores_of_label("segmentation-7")
     (['p_1_T1w_brain', 'p_1_T1w', 'p_1', 'p'], ['7'])
     """
-    last = LABEL_LAST.search(stem)
-    rest = stem[: last.start()] if last else ""
-    rest = rest or LABEL_FIRST.sub("", stem)
-    found_cores = [rest]
+    matches = [match for form in LABELS if (match := form.search(stem))]
+    rests = [stem[: m.start()] or stem[m.end() :] for m in matches]
+    rest = next(filter(None, rests), "")
+    found = [rest]
     while cut := re.search(rf"{SEPARATOR}[^-_. ]*$", rest):
         rest = rest[: cut.start()]
-        found_cores.append(rest)
-    return found_cores
+        found.append(rest)
+    return found
 
 
 def entities(stem: str) -> dict[str, str]:

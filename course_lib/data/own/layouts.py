@@ -7,27 +7,58 @@ lie.
 """
 
 from collections import defaultdict
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from course_lib.data.own import filenames, files, tables
-from course_lib.data.own.contrasts import Case, Group, Layout, of_one_contrast
-from course_lib.data.own.grids import COMPANIONS, suffix_of
+from course_lib.data.own.formats import COMPANIONS, holds_label, is_volume
+from course_lib.data.own.groups import Group, Grouping, stem_of
 from course_lib.data.own.kinds import LeftOut
 from course_lib.data.own.reading import Reading
-from course_lib.data.own.subjects import PARTS
 from course_lib.errors import CourseError
 
 RANKS = ("dseg", "seg", "segm", "segmentation", "label", "labels", "labelmap", "1stho")
 
 
-def volumes_in(place: Path) -> list[Path]:
-    """All files of volumes below a folder."""
-    return [file for file in files.within(place) if suffix_of(file.name)]
+@dataclass(frozen=True)
+class Case:
+    """One image: its file, the files of what belongs to it, and which volume of the file it is.
+
+    Arguments:
+        name: unique in the data set.
+        path: of the image below the data's folder, `/` between folders.
+        others: `label` or `target` → file.
+    """
+
+    name: str
+    path: str
+    image: Path
+    others: dict[str, Path] = field(default_factory=dict)
+    unit: str = "a.u."
+    target_unit: str = "a.u."
+    volume: int = 0
 
 
-def stem_of(file: Path) -> str:
-    """A file's name without its ending."""
-    return file.name[: len(file.name) - len(suffix_of(file.name))]
+@dataclass
+class Layout:
+    """What a folder holds.
+
+    Arguments:
+        bad: name of a case that cannot be used → why.
+        names: label number → structure.
+        channels: the contrasts of a file, in the order of its volumes, where a list names them.
+        told: whether the files say what the images are of, so that the unit is no riddle.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    told: bool = False
+    provenance: str = "measured: volumes of your own"
+    licence: str = "as you know it"
 
 
 def read(place: Path, reading: Reading) -> Layout:
@@ -36,19 +67,23 @@ def read(place: Path, reading: Reading) -> Layout:
     Raises CourseError when there are several contrasts and the user has chosen none.
     """
     layout = Layout(left_out=no_volumes(place))
-    found = volumes_in(place)
-    groups = _grouped(place, found, layout)
+    found = Grouping(place, bool(reading.subject))
+    groups = found.groups
+    layout.left_out += [LeftOut(found.path(file), why) for file, why in found.aside.items()]
+    for file, role in found.lonely.items():
+        layout.bad[found.path(file)] = f"a {role} that has no partner among the images"
     if not groups:
         raise CourseError(f"{place} holds label maps, but no images that they belong to.")
-    chosen = of_one_contrast(place, groups, reading, layout)
+    chosen = _of_one_contrast(place, groups, reading, layout)
+    images = [file for _, same in chosen.values() for file in same]
     words = {
-        "label": any(groups[key].labels for key in chosen),
+        "label": any(groups[key].labels for key in chosen) or any(map(holds_label, images)),
         "target": any(groups[key].targets for key in chosen),
     }
     names = _names(place, chosen)
-    for key, (contrast, images) in chosen.items():
+    for key, (contrast, same) in chosen.items():
         try:
-            image = _only(images, "images")
+            image = _only(same, "images")
             others = _others(groups[key], contrast, words, image, layout, place)
         except CourseError as error:
             layout.bad[names[key]] = str(error)
@@ -64,7 +99,7 @@ def no_volumes(place: Path) -> list[LeftOut]:
     """What lies in the folder and is no volume, many files of one kind together."""
     kinds: dict[str, list[str]] = defaultdict(list)
     for file in files.within(place):
-        if not suffix_of(file.name) and not file.name.lower().endswith(COMPANIONS):
+        if not is_volume(file) and not file.name.lower().endswith(COMPANIONS):
             kinds[file.suffix.lower()].append(file.relative_to(place).as_posix())
     left = []
     for kind, names in kinds.items():
@@ -73,123 +108,75 @@ def no_volumes(place: Path) -> list[LeftOut]:
     return left
 
 
-def _grouped(place: Path, found: list[Path], layout: Layout) -> dict[str, Group]:
-    """Key → files of one image. Label maps without an image are bad cases."""
-    named = {file: filenames.place_of(file.relative_to(place).as_posix()) for file in found}
-    bids = _is_bids(found)
-    roles = {file: _role(file, named[file], bids) for file in found}
-    images = [file for file in found if roles[file] == "image"]
-    own_folder = _subject_folders(images, named)
-    groups: dict[str, Group] = defaultdict(Group)
-    for file in images:
-        where, stem = named[file], stem_of(file)
-        if where.derived:
-            layout.left_out.append(LeftOut(file.relative_to(place).as_posix(), "derived"))
-            continue
-        mine, contrast = _key(stem, where, bids, own_folder)
-        groups[mine].images[where.contrast or contrast].append(file)
-    for file in found:
-        if roles[file] == "image":
-            continue
-        key = _key_of_partner(file, named[file], roles[file], bids, own_folder, groups)
-        if key is not None:
-            kind = groups[key].labels if roles[file] == "label" else groups[key].targets
-            kind.append(file)
-        elif roles[file] == "label" and not filenames.label_word(stem_of(file))[1] and not (
-            named[file].role
-        ):  # fmt: skip
-            key, contrast = _key(stem_of(file), named[file], bids, own_folder)
-            groups[key].images[contrast].append(file)  # 'roi_7' may be all that there is
+def _of_one_contrast(
+    place: Path, groups: dict[str, Group], reading: Reading, layout: Layout
+) -> dict[str, tuple[str, list[Path]]]:
+    """Key → contrast and images of it."""
+    having: dict[str, list[str]] = defaultdict(list)
+    for key, group in groups.items():
+        for contrast in group.images:
+            having[contrast].append(key)
+    if len(having) > 1:
+        contrast = choose(list(having), reading.series) or ""
+        if contrast not in having or not reading.series:
+            said = "; ".join(
+                f"{name or 'no contrast named'} of {len(keys)} ({tables.listed(keys, 4)})"
+                for name, keys in having.items()
+            )
+            asked = f"{reading.series!r} names none or several. " if reading.series else ""
+            example = next(name for name in having if name)
+            raise CourseError(
+                f"{place} holds several contrasts: {said}. {asked}Choose one with --series, for "
+                f"example --series {example}; if they are of different people, say whom each is of "
+                "with --subject-pattern."
+            )
+        for name, keys in having.items():
+            if name != contrast:
+                layout.left_out.append(
+                    LeftOut(f"{name or 'no contrast named'} of {len(keys)}", f"not {contrast}")
+                )
+        for key in [key for key in groups if contrast not in groups[key].images]:
+            layout.left_out.append(LeftOut(key, f"has no {contrast}"))
+    else:
+        contrast = next(iter(having))
+        groups = _called(place, groups, contrast, reading.series, layout)
+    layout.told = filenames.is_contrast(contrast)
+    layout.notes += [f"The images are {contrast}."] if layout.told else []
+    return {k: (contrast, g.images[contrast]) for k, g in groups.items() if contrast in g.images}
+
+
+def _called(
+    place: Path, groups: dict[str, Group], contrast: str, series: str, layout: Layout
+) -> dict[str, Group]:
+    """The groups whose images are called as the user chose, where no contrast was recognised."""
+    if series.lower() in contrast.lower() or series.isdigit():  # a number is that in a 4D file
+        return groups
+    kept = {}
+    for key, group in groups.items():
+        path = group.images[contrast][0].relative_to(place).as_posix()
+        if series.lower() in path.lower():
+            kept[key] = group
         else:
-            path = file.relative_to(place).as_posix()
-            layout.bad[path] = f"a {roles[file]} that has no partner among the images"
-    return dict(groups)
+            layout.left_out.append(LeftOut(path, f"not {series}"))
+    if not kept:
+        raise CourseError(
+            f"No image in {place} is called {series!r}: all are {contrast or 'of one contrast'}."
+        )
+    return kept
 
 
-def _is_bids(found: list[Path]) -> bool:
-    return bool(found) and all("sub" in filenames.entities(stem_of(file)) for file in found)
+def choose(names: list[str], series: str) -> str | None:
+    """The one name that the user means: the same, or the only one that holds what was said.
 
-
-def _role(file: Path, where: filenames.Place, bids: bool) -> str:
-    """What a file is, its folder's word first."""
-    if where.role:
-        return where.role
-    stem = stem_of(file)
-    if filenames.TARGET_LAST.search(stem):
-        return "target"
-    word, sure = filenames.label_word(stem)
-    return "label" if word and (sure or not bids) else "image"
-
-
-def _subject_folders(images: list[Path], named: dict[Path, filenames.Place]) -> set[str]:
-    """The folders that hold one image each, maybe in several contrasts: files are called alike in
-    them, apart from the folder's own name, or after contrasts."""
-    inside: dict[str, list[str]] = defaultdict(list)
-    for file in images:
-        if folder := named[file].folder:
-            inside[folder].append(_without(stem_of(file), folder))
-    seen = defaultdict(set)
-    for folder, rests in inside.items():
-        for rest in rests:
-            seen[rest].add(folder)
-
-    def alike(rest: str) -> bool:
-        return filenames.core(rest)[0] == "" or (len(seen[rest]) > 1 and not rest.isdigit())
-
-    return {
-        folder
-        for folder, rests in inside.items()
-        if not PARTS.fullmatch(PurePosixPath(folder).name) and all(map(alike, rests))
-    }
-
-
-def _without(stem: str, folder: str) -> str:
-    """A name without that of its folder, with which many begin."""
-    name = PurePosixPath(folder).name
-    return stem[len(name) :].strip("-_. ") if stem.startswith(name) else stem
-
-
-def _key(stem: str, where: filenames.Place, bids: bool, folders: set[str]) -> tuple[str, str]:
-    """Under which key an image comes, and its contrast."""
-    if bids:
-        pairs = filenames.entities(stem)
-        return "_".join(f"{k}-{v}" for k, v in pairs.items()), filenames.bids_suffix(stem)
-    if where.folder in folders:
-        rest = _without(stem, where.folder)
-        left, contrast = filenames.core(rest)
-        return where.folder, contrast if left == "" else rest
-    left, contrast = filenames.core(stem)
-    return f"{where.folder}/{left}".strip("/"), contrast
-
-
-def _key_of_partner(
-    file: Path,
-    where: filenames.Place,
-    role: str,
-    bids: bool,
-    folders: set[str],
-    groups: dict[str, Group],
-) -> str | None:
-    """The key of the image that a label map or target belongs to."""
-    stem = stem_of(file)
-    if bids:
-        wanted = set(filenames.entities(stem).items())
-        fits = [k for k in groups if wanted <= set(filenames.entities(k).items())]
-        exact = [k for k in fits if set(filenames.entities(k).items()) == wanted]
-        close = exact or fits
-        return close[0] if len(close) == 1 else None
-    if where.folder in folders and where.folder in groups:
-        return where.folder
-    same = [filenames.core(stem)[0]] if where.role else []
-    by_word = filenames.label_word(stem)[0] if role == "label" else ""
-    if role == "target" and not where.role:
-        same = [filenames.core(filenames.TARGET_LAST.sub("", stem))[0]]
-    cores = same + (filenames.cores_of_label(stem) if by_word else [])
-    for left in cores:
-        for one in dict.fromkeys((left, filenames.core(left)[0])):
-            if (key := f"{where.folder}/{one}".strip("/")) in groups:
-                return key
-    return None
+    >>> choose(["T1w", "T1wGd"], "t1w"), choose(["T1w", "T1wGd"], "T1"), choose(["a"], "")
+    ('T1w', None, None)
+    """
+    if not series:
+        return None
+    same = [name for name in names if name.lower() == series.lower()]
+    holding = [name for name in names if series.lower() in name.lower()]
+    found = same or holding
+    return found[0] if len(found) == 1 else None
 
 
 def _names(place: Path, chosen: dict[str, tuple[str, list[Path]]]) -> dict[str, str]:
@@ -203,7 +190,7 @@ def _names(place: Path, chosen: dict[str, tuple[str, list[Path]]]) -> dict[str, 
 def _only(found: list[Path], what: str) -> Path:
     if len(found) > 1:
         names = tables.listed([file.name for file in found], 4)
-        raise CourseError(f"several {what} of one name: {names}. Keep one")
+        raise CourseError(f"several {what} of one name: {names}. Keep one of them")
     return found[0]
 
 
@@ -215,7 +202,8 @@ def _others(
     Raises CourseError when one is missing that other images have, or there are several.
     """
     others = {}
-    for word, found in (("label", group.labels), ("target", group.targets)):
+    labels = group.labels or ([image] if holds_label(image) else [])
+    for word, found in (("label", labels), ("target", group.targets)):
         if not words[word]:
             continue
         if not found:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from course_lib.cases import is_own
 from course_lib.errors import CourseError
 
-UNITS = ("HU", "a.u.")
+UNITS = ("HU", "a.u.", "a.u.,HU", "HU,a.u.")
 FLAGS = ("skip", "resample_labels")
 ANSWERS = {"yes": True, "no": False, "": True}
 
@@ -22,7 +22,8 @@ class Reading:
     """What the user says of the data.
 
     Arguments:
-        unit: of the images: `HU` or `a.u.`; empty: as the files say, or else unknown.
+        unit: of the images: `HU` or `a.u.`; of pairs also `a.u.,HU` (from MR to CT): of sources and
+            of targets; empty: as the files say, or else unknown.
         series: which of several series or contrasts of a subject: a part of its name.
         subject: who an image is of: a regular expression with one group for the file's path below
             the folder, or a CSV or JSON file that names a subject for each image.
@@ -42,6 +43,16 @@ class Reading:
     def __post_init__(self) -> None:
         if self.unit and self.unit not in UNITS:
             raise CourseError(f"unit={self.unit!r} is unknown. Expected: {' or '.join(UNITS)}.")
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """The unit of the images and that of their targets, empty where not said.
+
+        >>> Reading(unit="a.u.,HU").units, Reading(unit="HU").units
+        (('a.u.', 'HU'), ('HU', 'HU'))
+        """
+        first, _, second = self.unit.partition(",")
+        return first, second or first
 
 
 def parse(dataset: str) -> tuple[Path, Reading]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from course_lib.data.own import described, layouts, streams
+from course_lib.data.own import described, groups, layouts, streams
 from course_lib.data.own.kinds import Scans
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
@@ -10,7 +10,7 @@ from course_lib.errors import CourseError
 
 def holds(place: Path) -> bool:
     """Whether a folder holds volumes: a description of them, or their files."""
-    return described.holds(place) or bool(layouts.volumes_in(place))
+    return described.holds(place) or bool(groups.volumes_in(place))
 
 
 def read(place: Path, reading: Reading, unverified: bool = False) -> Scans:
@@ -20,6 +20,6 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Scans:
     """
     if described.holds(place):
         return streams.scans(place, described.read(place, reading), reading)
-    if layouts.volumes_in(place):
+    if groups.volumes_in(place):
         return streams.scans(place, layouts.read(place, reading), reading)
     raise CourseError(f"{place} holds no volumes.")

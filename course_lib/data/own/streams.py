@@ -7,7 +7,7 @@ from typing import overload
 
 import numpy as np
 
-from course_lib.data.own import checks, given, grids, subjects, tables
+from course_lib.data.own import checks, formats, given, subjects, tables
 from course_lib.data.own.filenames import part_path
 from course_lib.data.own.grids import Grid
 from course_lib.data.own.kinds import LeftOut, Scans
@@ -63,29 +63,42 @@ class Streamed(Sequence[Volume]):
 
     def _read(self, case: Case, person: str) -> Volume:
         grid = self._headers[case.image]
-        values = grids.read_voxels(grid, case.volume, images=True)
-        image = np.ascontiguousarray(grid.placed.turned(values), np.float32)
-        checks.finite(image, case.image.name)
-        if case.unit == "HU":
-            checks.hounsfield(image, case.image.name)
-            np.clip(image, *HU_RANGE, out=image)
-        others = {word: self._other(word, file, grid) for word, file in case.others.items()}
+        image = _image(grid, case.volume, case.unit)
+        others = {
+            word: _image(self._headers[file], 0, case.target_unit)
+            if word == "target"
+            else self._label(file, grid)
+            for word, file in case.others.items()
+        }
         placed = grid.placed
         return Volume(
-            image, placed.spacing_mm, person, case.unit, placed.origin_mm, others, case.name
+            image,
+            placed.spacing_mm,
+            person,
+            case.unit,
+            placed.origin_mm,
+            others,
+            case.name,
+            case.target_unit,
         )
 
-    def _other(self, word: str, file: Path, image: Grid) -> np.ndarray:
+    def _label(self, file: Path, image: Grid) -> np.ndarray:
         grid = self._headers[file]
-        values = grids.read_voxels(grid, 0, images=word != "label")
-        if word != "label":
-            array = np.ascontiguousarray(grid.placed.turned(values), np.float32)
-            checks.finite(array, file.name)
-            return array
-        label = checks.whole(values, file.name)
+        label = checks.whole(formats.read_voxels(grid, 0, images=False), file.name)
         if not checks.same_shape(image, grid) or checks.apart(image, grid) > checks.APART:
             return np.ascontiguousarray(image.placed.turned(checks.moved(label, grid, image)))
         return np.ascontiguousarray(grid.placed.turned(label))
+
+
+def _image(grid: Grid, number: int, unit: str) -> np.ndarray:
+    """An image (z, y, x) in LPS, HU within the range of scanners."""
+    values = formats.read_voxels(grid, number, images=True)
+    image = np.ascontiguousarray(grid.placed.turned(values), np.float32)
+    checks.finite(image, grid.file.name)
+    if unit == "HU":
+        checks.hounsfield(image, grid.file.name)
+        np.clip(image, *HU_RANGE, out=image)
+    return image
 
 
 def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
@@ -101,7 +114,8 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
         checks.refuse(place, bad, total)
     cases = [case for case in layout.cases if case.name not in bad]
     if reading.unit:
-        cases = [_with_unit(case, reading.unit) for case in cases]
+        unit, of_target = reading.units
+        cases = [replace(case, unit=unit, target_unit=of_target) for case in cases]
     if reading.skip:
         looked = Streamed(place, cases, [case.name for case in cases], headers)
         bad |= looked.faults()
@@ -123,15 +137,11 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
         left_out=(*layout.left_out, *(LeftOut(name, why) for name, why in bad.items())),
         notes=(
             *layout.notes,
-            *_notes(cases, headers, reading),
+            *_notes(cases, headers, reading, layout.told),
             *subjects.said(paths, reading),
             *about_split,
         ),
     )
-
-
-def _with_unit(case: Case, unit: str) -> Case:
-    return Case(case.name, case.path, case.image, case.others, unit, case.volume)
 
 
 def _headers(layout: Layout, reading: Reading) -> tuple[dict[Path, Grid], dict[str, str]]:
@@ -140,10 +150,10 @@ def _headers(layout: Layout, reading: Reading) -> tuple[dict[Path, Grid], dict[s
     bad: dict[str, str] = {}
     for position, case in enumerate(layout.cases):
         try:
-            image = found[case.image] = grids.read_header(case.image)
+            image = found[case.image] = formats.read_header(case.image)
             layout.cases[position] = _with_volume(case, image, layout, reading)
             for word, file in case.others.items():
-                other = found[file] = grids.read_header(file)
+                other = found[file] = formats.read_header(file)
                 if other.volumes > 1:
                     raise CourseError(
                         f"{file.name} holds {other.volumes} volumes. Expected: one {word}"
@@ -163,15 +173,16 @@ def _with_volume(case: Case, image: Grid, layout: Layout, reading: Reading) -> C
         number = int(reading.series)
     if number >= image.volumes:
         raise CourseError(f"{case.image.name} holds {image.volumes} volumes; none is {number}")
-    return Case(case.name, case.path, case.image, case.others, case.unit, number)
+    return replace(case, volume=number)
 
 
-def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading) -> list[str]:
+def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading, told: bool) -> list[str]:
     """How the files were understood where they left something open."""
     used = [headers[case.image] for case in cases]
     notes = []
-    if not reading.unit and any(case.unit != "HU" for case in cases):
-        notes.append(UNKNOWN_UNIT)
+    if not (reading.unit or told) and any(case.unit != "HU" for case in cases):
+        pairs = any("target" in case.others for case in cases)
+        notes.append(UNKNOWN_UNIT + (" Of pairs: --unit a.u.,HU from MR to CT." if pairs else ""))
     if names := [grid.file.name for grid in used if grid.unspaced]:
         notes.append(f"The spacing of {tables.listed(names, 3)} is not known: 1 mm is taken.")
     if names := [grid.file.name for grid in used if not grid.known]:
@@ -179,6 +190,8 @@ def _notes(cases: list[Case], headers: dict[Path, Grid], reading: Reading) -> li
             f"The headers of {tables.listed(names, 3)} do not say where left is: it is taken as "
             "most programs do."
         )
+    if names := [grid.file.name for grid in used if grid.torn]:
+        notes.append(f"sform and qform of {tables.listed(names, 3)} differ: the sform is taken.")
     if names := [
         f"{grid.file.name} ({case.volume} of 0 to {grid.volumes - 1})"
         for case, grid in zip(cases, used, strict=True)

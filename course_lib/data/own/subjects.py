@@ -25,6 +25,12 @@ COLUMNS = (
 BIDS = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+)(?=[/_.]|$)")
 PARTS = re.compile(r"(?:train|training|val|valid|validation|dev|test|testing)(?:[-_]?\d+)?", re.I)
 """Names of folders that are parts of a split, not people."""
+VISIT = re.compile(
+    r"(?:ses|session|visit|scan|study|exam|time|timepoint|tp|day|week|month|year|baseline|bl|"
+    r"follow[-_]?up|fu|[mvt])[-_]?\d{0,4}[a-z]?|(?:19|20)\d\d[-_]?\d\d[-_]?\d\d",
+    re.I,
+)
+"""Names of folders inside a person's: when the images were taken."""
 ENDING = re.compile(
     r"(?:[-_. ](?:(?:ses|session|visit|scan|run|echo|time|tp|acq|rec|baseline|followup|follow-up|"
     r"pre|post)[-_]?\w{0,8}|v\d{1,2}|t\d{1,2}\w{0,2}|flair|pd|pdw|dwi|adc|"
@@ -49,6 +55,8 @@ def of(names: Sequence[str], reading: Reading) -> list[str]:
     ['p1', 'p1', 'p2_L']
     >>> of(["x/sub-03_ses-1_T1w.nii", "x/sub-03_ses-2_T1w.nii"], Reading())
     ['sub-03', 'sub-03']
+    >>> of(["p1/v1/a.nii", "p1/v2/a.nii", "p2/v1/a.nii", "p3/v1/a.nii"], Reading())
+    ['p1', 'p1', 'p2', 'p3']
     >>> of(["a-17.png", "b-17.png"], Reading(subject=r"-(\\d+)"))
     ['17', '17']
     """
@@ -126,8 +134,9 @@ def _by_name(names: Sequence[str]) -> tuple[list[str], str]:
 
 
 def _people(name: str) -> list[str]:
-    """The folders above a file that are not parts of a split."""
-    return [part for part in PurePosixPath(name).parts[:-1] if not PARTS.fullmatch(part)]
+    """The folders above a file that are not parts of a split, nor visits of a person."""
+    folders = [part for part in PurePosixPath(name).parts[:-1] if not PARTS.fullmatch(part)]
+    return [part for k, part in enumerate(folders) if k == 0 or not VISIT.fullmatch(part)]
 
 
 def _without_endings(name: str) -> str:

@@ -166,7 +166,7 @@ def _taken(volume: Volume, grid: Grid) -> Taken:
         volume.subject,
         volume.unit,
         _resampled(volume, volume.image, grid, "trilinear"),
-        _resampled(volume, label, grid, "nearest-exact").to(torch.int16),
+        _resampled(volume, label, grid, "nearest-exact").to(torch.int32),
         {int(number): int(count) for number, count in zip(numbers, counts, strict=True) if number},
     )
 

@@ -63,15 +63,19 @@ def spread(start: int, stop: int, count: int) -> list[int]:
 
 
 def facts_of(volumes: Iterable[Volume], target: str) -> Facts:
-    """The facts of training volumes. The range of sources and of targets is that of CT where values
-    lie below -200, otherwise from 0 to the brightest."""
-    ends = [[(i.min(), i.max()) for i in (v.image, v.labels[target])] for v in volumes]
+    """The facts of training volumes. The range of sources and of targets is that of CT where they
+    are in HU, otherwise from 0, or the darkest below it, to the brightest."""
+    ends, units = [], set()
+    for volume in volumes:
+        units.add((volume.unit, volume.target_unit))
+        ends.append([(i.min(), i.max()) for i in (volume.image, volume.labels[target])])
     ranges = []
-    for found in zip(*ends, strict=True):
-        low, high = min(low for low, _ in found), max(high for _, high in found)
-        ranges.append(HU_LIMITS if low < -200 else (0.0, max(float(high), 1e-6)))
+    for which, found in enumerate(zip(*ends, strict=True)):
+        low, high = float(min(low for low, _ in found)), float(max(high for _, high in found))
+        hu = all(each[which] == "HU" for each in units)
+        ranges.append(HU_LIMITS if hu else (min(0.0, low), max(high, low + 1e-6, 1e-6)))
     source, wanted = ranges
-    hounsfield = wanted == HU_LIMITS
+    hounsfield = all(unit == "HU" for _, unit in units)
     return Facts(
         dims=2, channels=1, source_range=source, target_range=wanted, hounsfield=hounsfield
     )
