@@ -108,10 +108,8 @@ def expect(data: OwnData, kinds: type[Kind] | tuple[type[Kind], ...], task: str)
     for seen in (data, *data.also):
         if isinstance(seen, kinds):
             return seen
-    else:
-        wanted = " or ".join(kind.what for kind in kinds)
-        raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
-    return data
+    wanted = " or ".join(kind.what for kind in kinds)
+    raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
 
 
 def divided(
