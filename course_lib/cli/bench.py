@@ -8,6 +8,7 @@ import click
 
 from course_lib import catalogue
 from course_lib.catalogue import outside
+from course_lib.cli.length import lengthened, of_length
 from course_lib.cli.own import located, of_own_data
 from course_lib.errors import CourseError
 
@@ -32,6 +33,7 @@ DATASET = click.option(
 @DATASET
 @of_own_data
 @PROFILE
+@of_length
 @click.option("--seed", default=0, show_default=True, help="Noise, first weights, batches.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Method option.")
 @click.option("--variant", help="One of the method's named variants, such as an ablation.")
@@ -41,6 +43,8 @@ def run(
     method: str,
     dataset: str | None,
     profile: str,
+    steps: int | None,
+    minutes: float | None,
     seed: int,
     options: tuple[str, ...],
     variant: str | None,
@@ -58,6 +62,7 @@ def run(
     chosen = _variant(method, variant) | choice.single(options)
     job = Job(task, method, dataset, profile, seed, chosen)
     job.check()
+    (job,) = lengthened([job], steps, minutes)
     shelf = Store(store)
     outcome = sweep.run([job], shelf)[0]
     if outcome.status == "failed":
@@ -65,7 +70,11 @@ def run(
             f"{job} failed: {outcome.error}. The executed notebook with the traceback is "
             f"{shelf.place(outcome.key) / 'notebook.ipynb'}."
         )
-    _print_scores(shelf.read(outcome.key))
+    record = shelf.read(outcome.key) or {}
+    if outcome.status == "cached":  # else they were told before the training
+        for note in record.get("notes", ()):
+            click.echo(f"data: {note}", err=True)
+    _print_scores(record)
     click.echo(f"{outcome.status}: {shelf.place(outcome.key)}")
 
 
@@ -114,6 +123,7 @@ def _print_scores(record: dict) -> None:
 )
 @click.option("--variants", is_flag=True, help="Also the methods' named variants (ablations).")
 @PROFILE
+@of_length
 @click.option("--seeds", default=3, show_default=True, help="How many seeds, from 0.")
 @click.option(
     "--workers", type=click.IntRange(1), help="Jobs at once; default: one per core, one per GPU."
@@ -128,6 +138,8 @@ def bench(
     options: tuple[str, ...],
     variants: bool,
     profile: str,
+    steps: int | None,
+    minutes: float | None,
     seeds: int,
     workers: int | None,
     store: str,
@@ -153,9 +165,11 @@ def bench(
     )
     for job in jobs:
         job.check()
+    workers = workers or default_workers()
+    jobs = lengthened(jobs, steps, minutes, workers)
     begin = time.perf_counter()
     shelf = Store(store)
-    outcomes = sweep.run(jobs, shelf, workers or default_workers())
+    outcomes = sweep.run(jobs, shelf, workers)
     seconds = time.perf_counter() - begin
     totals = {
         status: sum(o.status == status for o in outcomes) for status in ("done", "failed", "cached")

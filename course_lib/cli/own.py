@@ -83,7 +83,8 @@ def located(dataset: str | None, allow_unverified: bool = False, **said: Any) ->
         raise CourseError(f"--split takes a CSV or JSON file, or none, but got {whole.split!r}.")
     for name in ("subject", "split"):  # a job runs in a folder of its own
         if tables.is_table(table := getattr(whole, name)):
-            whole = replace(whole, **{name: str(Path(table).expanduser().resolve())})
+            absolute: dict[str, Any] = {name: str(Path(table).expanduser().resolve())}
+            whole = replace(whole, **absolute)
     word = UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
     name = f"{word}{place}{reading.query(whole)}"
     own.location(name)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from course_lib.data.own.tables import listed
 from course_lib.data.volume import Volume
 
 
@@ -40,6 +41,14 @@ class OwnData:
     left_out: tuple[LeftOut, ...] = field(default=(), kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     also: tuple["OwnData", ...] = field(default=(), kw_only=True)
+
+    def told(self) -> tuple[str, ...]:
+        """The notes, and what was left out and why, cases of one reason in one sentence."""
+        reasons: dict[str, list[str]] = {}
+        for one in self.left_out:
+            reasons.setdefault(one.why, []).append(one.name)
+        left = (f"Left out: {listed(names)}: {why}." for why, names in reasons.items())
+        return (*self.notes, *(sentence.replace("..", ".") for sentence in left))
 
 
 @dataclass(frozen=True)

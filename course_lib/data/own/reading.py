@@ -6,6 +6,7 @@ its key and its record hold them too.
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from course_lib.cases import is_own
@@ -63,7 +64,9 @@ def parse(dataset: str) -> tuple[Path, Reading]:
         raise CourseError(f"{unknown[0]!r} says nothing of data. Expected: {', '.join(known)}.")
     if unclear := [name for name in FLAGS if answers.get(name, "no") not in ANSWERS]:
         raise CourseError(f"{unclear[0]}={answers[unclear[0]]} is unclear. Expected: yes or no.")
-    said = {name: ANSWERS[value] if name in FLAGS else value for name, value in answers.items()}
+    said: dict[str, Any] = {
+        name: ANSWERS[value] if name in FLAGS else value for name, value in answers.items()
+    }
     return Path(place).expanduser(), Reading(**said)
 
 
@@ -88,5 +91,7 @@ def short(dataset: str) -> str:
     if not is_own(dataset):
         return dataset
     place, reading = parse(dataset)
-    tables = {name: Path(getattr(reading, name)).name for name in ("subject", "split")}
+    tables: dict[str, Any] = {
+        name: Path(getattr(reading, name)).name for name in ("subject", "split")
+    }
     return f"{dataset.partition(':')[0]}:{place.name}{query(replace(reading, **tables))}"

@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 from course_lib.errors import CourseError
 
 SUFFIXES = (".csv", ".tsv", ".json")
-ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-ENDINGS += (".gif", ".bmp", ".dcm", ".npy", ".npz", ".h5")
+ENDINGS = (
+    *(".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".dcm", ".npy", ".npz", ".h5"),
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp"),
+)
 
 
 def is_table(answer: str) -> bool:
@@ -51,7 +53,7 @@ def load(file: Path, columns: Iterable[str]) -> dict[str, str]:
 def _of_json(content: object) -> dict[str, str]:
     if not isinstance(content, Mapping):
         raise ValueError('expected an object, {"name": "value"} or {"value": ["name", ...]}')
-    rows = {}
+    rows: dict[str, str] = {}
     for key, value in content.items():
         names = value if isinstance(value, list) else [key]
         if any(isinstance(name, list | Mapping) for name in names):
