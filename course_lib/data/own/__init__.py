@@ -70,7 +70,7 @@ def reader(dataset: str) -> str:
     if place.suffix == ".npz":
         return "labelled"
     if place.is_dir():
-        for name in ("boxes", "voc", "yolo", "scans", "masks", "labels", "pictures"):
+        for name in ("boxes", "voc", "yolo", "scans", "dicom", "pictures"):
             if _module(name).holds(place):
                 return name
     raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")

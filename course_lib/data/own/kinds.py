@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from course_lib.data.own.tables import listed
-from course_lib.data.volume import Volume
+from course_lib.data.volume import Head, Volume
 
 
 @dataclass(frozen=True)
@@ -77,20 +77,27 @@ class Scans(OwnData):
     """Volumes in LPS order with spacing, one or more per subject.
 
     volumes[i].labels: name → array on the same grid: 'label' for a map of whole numbers, 'target'
-    for another contrast. names: label number → structure, empty where none are given.
+    for another contrast. names: label number → structure, empty where none are given. Volumes may
+    be read anew each time that one is taken: ask `heads` for what is known without their voxels.
     """
 
-    what: ClassVar[str] = "volumes (NIfTI, DICOM or Decathlon)"
-    volumes: tuple[Volume, ...]
+    what: ClassVar[str] = "volumes (NIfTI, NRRD, DICOM or Decathlon)"
+    volumes: Sequence[Volume]
     names: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """Each volume without its voxels."""
+        known = getattr(self.volumes, "heads", None)
+        return tuple(volume.head for volume in self.volumes) if known is None else known
 
 
 @dataclass(frozen=True)
 class Boxed(OwnData):
     """Pictures with boxes.
 
-    images: decoded when asked for, float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in pixels (top, left,
-    bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects: whom each is of.
+    images: decoded when asked for, float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in
+    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects: whom each is of.
     """
 
     what: ClassVar[str] = "pictures with boxes (COCO, Pascal VOC, YOLO)"
@@ -98,24 +105,6 @@ class Boxed(OwnData):
     boxes: tuple[np.ndarray, ...]
     labels: tuple[np.ndarray, ...]
     classes: tuple[str, ...]
-    names: tuple[str, ...]
-    subjects: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Masked(OwnData):
-    """Pictures with masks.
-
-    images: float32 (C, y, x) in 0 … 1 each, C 1 or 3. masks: uint8 (y, x) each, 0 where nothing is,
-    else 1 + a number into `structures`. Both are decoded when asked for. shapes: rows and columns
-    of each. subjects: whom each is of.
-    """
-
-    what: ClassVar[str] = "pictures with masks"
-    images: Sequence[np.ndarray]
-    masks: Sequence[np.ndarray]
-    shapes: tuple[tuple[int, int], ...]
-    structures: tuple[str, ...]
     names: tuple[str, ...]
     subjects: tuple[str, ...]
 
