@@ -3,13 +3,13 @@
 import numpy as np
 import pydicom
 import pytest
-from tests.own_dicom import CAPTURE, CT, DX, MR, frames, image, save, series
 from pydicom.uid import RLELossless
 
 from course_lib import catalogue
 from course_lib.data import own
 from course_lib.data.own import dicom_headers
 from course_lib.errors import CourseError
+from tests.own_dicom import CAPTURE, CT, DX, MR, frames, image, save, series
 
 
 def ramp(slices=6, rows=8, columns=7, start=0):

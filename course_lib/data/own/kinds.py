@@ -97,7 +97,8 @@ class Boxed(OwnData):
     """Pictures with boxes.
 
     images: decoded when asked for, float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in
-    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects: whom each is of.
+    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects:
+    whom each is of.
     """
 
     what: ClassVar[str] = "pictures with boxes (COCO, Pascal VOC, YOLO)"
