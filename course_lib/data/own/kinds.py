@@ -111,6 +111,24 @@ class Boxed(OwnData):
 
 
 @dataclass(frozen=True)
+class Masked(OwnData):
+    """Pictures with masks.
+
+    images: float32 (C, y, x) in 0 … 1 each, C 1 or 3. masks: uint8 (y, x) each, 0 where nothing is,
+    else 1 + a number into `structures`. Both are decoded when asked for. shapes: rows and columns
+    of each. subjects: whom each is of.
+    """
+
+    what: ClassVar[str] = "pictures with masks"
+    images: Sequence[np.ndarray]
+    masks: Sequence[np.ndarray]
+    shapes: tuple[tuple[int, int], ...]
+    structures: tuple[str, ...]
+    names: tuple[str, ...]
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pictures(OwnData):
     """Grey pictures. images: float32 (y, x) in 0 … 1 each, decoded when asked for. names: file
     stems. subjects: whom each is of."""

@@ -8,7 +8,7 @@ smallest and largest value (numbers within 0 … 1 stay). Alpha is dropped.
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -40,10 +40,17 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture's values (y, x) or (y, x, 3) in the file's own numbers, and what was done to it."""
+    """A picture's values (y, x) or (y, x, 3) in the file's own numbers, and what was done to it.
+
+    Arguments:
+        palette: (n, 3), the colours that the values number, where they are asked for so.
+        lossy: whether the format changes values.
+    """
 
     values: np.ndarray
     done: tuple[str, ...] = ()
+    palette: np.ndarray | None = None
+    lossy: bool = False
 
 
 class Pictures(Sequence[np.ndarray]):
@@ -180,52 +187,60 @@ def load(file: Path) -> np.ndarray:
     return found.pictures[0]
 
 
-def decoded(file: Path, size: Size | None = None) -> Decoded:
+def decoded(file: Path, size: Size | None = None, numbers: bool = False) -> Decoded:
     """A picture in the file's own numbers, upright by its EXIF orientation; where another (width,
     height) is expected that only the picture as stored has, as stored.
 
+    Arguments:
+        numbers: of colours in a palette instead of the colours.
     Raises CourseError for what is no single 2D picture, is cut off, holds NaN, or has another size.
     """
     try:
-        values, orientation, done = _values(file)
+        found, orientation = _stored(file, numbers)
     except CourseError:
         raise
     except Exception as error:  # each of the many formats has errors of its own
         raise CourseError(f"{file} cannot be read as a picture: {error}.") from error
+    values = found.values
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise CourseError(f"{file} holds NaN or infinite values.")
     upright = TURNS[orientation](values) if orientation in TURNS else values
     if size is None or size == upright.shape[1::-1]:
-        words = (*done, "turned upright by EXIF") if orientation in TURNS else done
-        return Decoded(np.ascontiguousarray(upright), words)
+        words = (*found.done, "turned upright by EXIF") if orientation in TURNS else found.done
+        return replace(found, values=np.ascontiguousarray(upright), done=words)
     if size == values.shape[1::-1]:
-        return Decoded(values, (*done, "EXIF's turn left out, as the given size says"))
+        left = "EXIF's turn left out, as the given size says"
+        return replace(found, done=(*found.done, left))
     have = " x ".join(map(str, upright.shape[1::-1]))
     turned = f" ({values.shape[1]} x {values.shape[0]} as stored)" if orientation in TURNS else ""
     said = f"{size[0]} x {size[1]}"
     raise CourseError(f"{file} is {have} pixels{turned}, but {said} are given for it.")
 
 
-def _values(file: Path) -> tuple[np.ndarray, int, tuple[str, ...]]:
-    """Values (y, x) or (y, x, 3) as stored, EXIF's orientation (1: upright), what was done."""
+def _stored(file: Path, numbers: bool) -> tuple[Decoded, int]:
+    """A picture as stored, and EXIF's orientation (1: upright)."""
     content = file.read_bytes()
     try:
         picture = Image.open(io.BytesIO(content))
     except UnidentifiedImageError:
         if file.suffix.lower() not in (".tif", ".tiff"):
             raise
-        return _deep(file), 1, ()  # 64 bits, whole or float, are unknown to Pillow
+        return Decoded(_deep(file)), 1  # 64 bits, whole or float, are unknown to Pillow
     done = _one_frame(picture, file)
     tags = getattr(picture, "tag_v2", {})
     if picture.format == "TIFF" and tags.get(339, (1,))[0] != 1:  # SampleFormat: not unsigned
-        return _deep(file), int(tags.get(274, 1)), done
+        return Decoded(_deep(file), done), int(tags.get(274, 1))
     inverted = picture.format == "TIFF" and tags.get(262) == 0 and picture.mode[0] in "IF"
     picture.load()  # Pillow itself turns TIFF
     orientation = picture.getexif().get(ORIENTATION, 1)
+    if numbers and picture.mode == "P":
+        palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        return Decoded(np.asarray(picture), done, palette), orientation
     values, converted = _channels(picture, file)
     if inverted:  # "white is zero", which Pillow looks at up to 8 bits only
         values = 65535 - values
-    return values, orientation, (*done, *converted)
+    lossy = picture.format in ("JPEG", "MPO", "WEBP")
+    return Decoded(values, (*done, *converted), lossy=lossy), orientation
 
 
 def _one_frame(picture: Image.Image, file: Path) -> tuple[str, ...]:
