@@ -9,11 +9,12 @@ is never a picture of its own. What its values mean: `mask_values`.
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from course_lib.data.own import folders, given, mask_values, pixels, subjects, tables
-from course_lib.data.own.kinds import LeftOut, Masked, OwnData
+from course_lib.data.own import folders, given, labels, mask_values, pixels, subjects, tables
+from course_lib.data.own.kinds import LeftOut, Masked, OwnData, Pictures
 from course_lib.data.own.pictures import Greys
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
@@ -111,28 +112,19 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Masked:
             *subjects.said(below, reading),
             *of_split,
         ),
-        also=(),
     )
-    return _seen_otherwise(data, [found.images[k] for k in kept], reading)
+    return _seen_otherwise(data, below)
 
 
-def _seen_otherwise(data: Masked, files: Sequence[_File], reading: Reading) -> Masked:
+def _seen_otherwise(data: Masked, below: Sequence[str]) -> Masked:
     """The same with what else the pictures are: grey ones, and labelled ones in class folders."""
-    from dataclasses import replace
-
-    from course_lib.data.own import labels
-    from course_lib.data.own.kinds import Pictures
-
     shared = (data.source, "measured: pictures of your own", data.licence)
     rest = {"given": data.given, "left_out": data.left_out, "notes": data.notes}
     grey = Pictures(*shared, Greys(data.images), data.names, data.subjects, **rest)
     also: list[OwnData] = [grey]
-    below = [each.path for each in files]
     if classes := labels.of_folders(below):
-        try:
-            also.append(labels.labelled(data, data.images, below, classes))
-        except CourseError:  # too few for a split, or a class that a part lacks: no classification
-            pass
+        with suppress(CourseError):  # too few subjects for a split
+            also.append(labels.labelled(grey, data.images, classes))
     return replace(data, also=tuple(also))
 
 

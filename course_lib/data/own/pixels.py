@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -79,11 +79,7 @@ class Pictures(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self.files)
 
-    @overload
-    def __getitem__(self, place: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, place: slice) -> "Pictures": ...
-    def __getitem__(self, place: int | slice) -> "np.ndarray | Pictures":
+    def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             return self.chosen(range(len(self))[place])
         file = self.files[place]
