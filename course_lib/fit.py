@@ -79,6 +79,12 @@ def fit(
 
     Raises CourseError when a loss stops being a number, or memory runs out.
     """
+    question = question.of(splits.facts)
+    if isinstance(method, Method) and not len(splits.train):
+        raise CourseError(
+            f"{type(method).__name__} learns, and there is nothing to learn from: no training "
+            "cases. Add subjects, or take a method that is not trained."
+        )
     with devices.seeded(seed), devices.memory_advice():
         method.fresh(splits.facts, splits.train.device)
     with devices.seeded(seed), devices.memory_advice():
@@ -95,7 +101,8 @@ def fit(
 
 
 def _choose(method: Classical, question: Question, splits: Splits, progress: bool) -> History:
-    """Takes the settings with the best headline score on validation."""
+    """Takes the settings with the best headline score on validation; those that the method has by
+    itself where there are no validation cases."""
     from tqdm.auto import tqdm
 
     validation = splits.validation
@@ -103,7 +110,9 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: boo
     method.prepare(splits.train)
     best: float | None = None
     history = History(candidates=len(method.grid))
-    if len(method.grid) == 1:
+    if not len(validation):  # as they come
+        history.candidates = 0
+    elif len(method.grid) == 1:
         history.chosen = dict(method.grid[0])
     else:
         for settings in tqdm(method.grid, desc="settings", disable=not progress, leave=False):

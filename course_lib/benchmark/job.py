@@ -154,6 +154,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
     started, begin = datetime.now(UTC), time.perf_counter()
     question, device = job.question, devices.choose()
     splits = question.make(job.dataset, base_profile(job.profile), job.seed).to(device)
+    question = question.of(splits.facts)
     for note in splits.notes:  # before the training, which may take long
         print(NOTE + note, flush=True)
     test = splits.test

@@ -58,6 +58,11 @@ class Head:
     unit: str
     labels: tuple[str, ...] = ()
 
+    @property
+    def extent_mm(self) -> tuple[float, ...]:
+        """How far it reaches along (z, y, x)."""
+        return tuple(n * mm for n, mm in zip(self.shape, self.spacing_mm, strict=True))
+
 
 def nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
     """Array (z, y, x) in LPS order, spacing and origin (z, y, x) in LPS millimetres. Of a file with

@@ -126,6 +126,7 @@ class Question:
         sample: (training cases, profile, count, generator) → a training batch.
         score: (prediction, batch, facts) → metric → (N,) values.
         pictures: (prediction, batch, facts) → panel name → Panel.
+        ranked_by: facts → the headline, where it depends on the data set's facts.
         kinds: data sets whose facts differ, one of each kind; empty: all are of the first's kind.
         evidence: (prediction, batch, facts) → what scores of a set are counted from: `answer`
             (N, C), how strongly each class is answered, and `label` (N,), the true one; or
@@ -146,6 +147,11 @@ class Question:
     pictures: Callable[[Any, Batch, Facts], dict[str, Panel]]
     kinds: tuple[str, ...] = ()
     evidence: Callable[[Any, Batch, Facts], dict[str, Tensor]] | None = None
+    ranked_by: Callable[[Facts], str] | None = None
+
+    def of(self, facts: Facts) -> "Question":
+        """The question as it is asked of a data set with these facts: with its headline."""
+        return replace(self, headline=self.ranked_by(facts)) if self.ranked_by else self
 
     def needs(self, dataset: str) -> tuple[str, ...]:
         """The registry names that a data set, or the user's own, is made from."""

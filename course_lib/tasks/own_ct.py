@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from course_lib.cases import Cases, join
 from course_lib.data import own
-from course_lib.data.own.heads import heads
 from course_lib.data.own.tables import listed
 from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
@@ -38,11 +37,12 @@ def own_splits(
     Raises CourseError for anything but CT in HU.
     """
     data = own.expect(data, own.Scans, task)
-    known, (every, validation, test) = heads(data), counts
+    known, (every, validation, test) = data.heads, counts
     if wrong := [head.case for head in known if head.unit != "HU"]:
         raise CourseError(
-            f"{task} scans CT in HU, but {listed(wrong)} in {data.source} hold {known[0].unit}, as "
-            "far as the files say: it is no CT, or its values are not HU. If they are: --unit HU."
+            f"{task} scans CT in HU, but nothing says that these in {data.source} are: "
+            f"{listed(wrong)}. It is no CT, or its files do not tell the unit; if the values are "
+            "HU, say --unit HU."
         )
     train = TRAINING_SLICES // every
     use = own_use.shares(
@@ -69,7 +69,7 @@ def own_splits(
 
 def _field(data: own.Scans, pixels: int) -> tuple[str, ...]:
     """What the scanner's field does to the slices."""
-    known = heads(data)
+    known = data.heads
     sides = [max(head.extent_mm[1:]) for head in known]
     wide = sum(side > FIELD_MM * 1.01 for side in sides)
     small = sum(min(head.extent_mm[1:]) < FIELD_MM * 0.99 for head in known)

@@ -3,13 +3,16 @@ that says so."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 from course_lib.cases import subject_order
 from course_lib.data import own
-from course_lib.data.own.heads import Head, heads
-from course_lib.data.volume import Volume
+from course_lib.data.own import tables
+from course_lib.data.volume import Head, Volume
+from course_lib.errors import CourseError
 
+OUTLIER = 3.0  # times the median side
 VERBS = {"train": "to train", "validation": "to validate", "test": "to test"}
 
 
@@ -23,6 +26,11 @@ def chosen(
         part: sorted(sorted(rows, key=lambda row: (order[subjects[row]], row))[: most[part]])
         for part, rows in members.items()
     }
+
+
+def sizes(found: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """How many each part has."""
+    return {part: len(rows) for part, rows in found.items()}
 
 
 def used(kept: Mapping[str, int], there: Mapping[str, int], things: str) -> str:
@@ -39,10 +47,11 @@ def used(kept: Mapping[str, int], there: Mapping[str, int], things: str) -> str:
 
 
 class Some(Sequence[Volume]):
-    """Some of many volumes, each read when it is asked for."""
+    """Some of many volumes, each read when it is asked for. `heads`: what is known before."""
 
-    def __init__(self, volumes: Sequence[Volume], rows: Sequence[int]) -> None:
-        self.volumes, self.rows = volumes, rows
+    def __init__(self, data: own.Scans, rows: Sequence[int]) -> None:
+        self.volumes, self.rows = data.volumes, rows
+        self.heads = tuple(data.heads[row] for row in rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,8 +62,7 @@ class Some(Sequence[Volume]):
 
 def only(data: own.Scans, rows: Sequence[int]) -> own.Scans:
     """The data with some of their volumes."""
-    known: Any = {"heads": tuple(data.heads[row] for row in rows)} if hasattr(data, "heads") else {}
-    return replace(data, volumes=Some(data.volumes, rows), **known)
+    return replace(data, volumes=Some(data, rows))
 
 
 @dataclass(frozen=True)
@@ -82,15 +90,37 @@ def shares(
 ) -> Shares:
     """At most `total` pieces in each part, at most `each` of a volume: rather few of many people
     than many of few. By the given split, else by subject."""
-    known = heads(data)
+    known = data.heads
     subjects = [head.subject for head in known]
     members = own.divided(data, [head.case for head in known], subjects)
     per = {p: max(1, min(each[p], total[p] // len(rows))) for p, rows in members.items()}
     kept = chosen(members, subjects, {part: total[part] // per[part] for part in per})
-    taken, there = ({p: len(rows) for p, rows in found.items()} for found in (kept, members))
+    taken, there = (sizes(found) for found in (kept, members))
     most = ", ".join(str(count) for count in per.values())
     said = f"{used(taken, there, 'volumes')[:-1]}; at most {most} {pieces} of each."
     return Shares(data, kept, per, said)
+
+
+def far_larger(data: own.OwnData, known: Sequence[Head], skip: bool) -> list[str]:
+    """The volumes that are far larger than most, such as a whole head among crops: on one grid
+    with them all others would become coarse.
+
+    Raises CourseError that names them unless they may be left out.
+    """
+    usual = [median(sides) for sides in zip(*(head.extent_mm for head in known), strict=True)]
+    large = [
+        head
+        for head in known
+        if any(n > OUTLIER * m for n, m in zip(head.extent_mm, usual, strict=True))
+    ]
+    if large and not skip:
+        said = tables.listed(f"{head.case} ({millimetres(head.extent_mm)})" for head in large)
+        raise CourseError(
+            f"Most volumes in {data.source} are about {millimetres(usual)} (z, y, x) large, but "
+            f"not {said}. On one grid all others would become coarse: crop them alike, or leave "
+            "them out with --skip."
+        )
+    return [head.case for head in large]
 
 
 def pixels(known: Sequence[Head], size_mm: float, why: str) -> str:

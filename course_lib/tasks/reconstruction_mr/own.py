@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from course_lib.cases import PATH, Cases, join
 from course_lib.data import own
-from course_lib.data.own.heads import heads
 from course_lib.data.own.tables import listed
 from course_lib.errors import CourseError
 from course_lib.tasks import own_use
@@ -27,7 +26,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
     Raises CourseError for CT, whose pictures do not come from k-space, and for volumes of nothing.
     """
     data = own.expect(data, own.Scans, "reconstruction_mr")
-    known = heads(data)
+    known = data.heads
     if ct := [head.case for head in known if head.unit == "HU"]:
         raise CourseError(
             f"reconstruction_mr needs MR magnitudes, but {listed(ct)} in {data.source} hold HU "

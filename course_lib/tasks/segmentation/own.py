@@ -11,15 +11,13 @@ from torch import Tensor
 
 from course_lib.cases import PATH, Cases
 from course_lib.data import own
-from course_lib.data.own.heads import Head, heads
 from course_lib.data.own.tables import listed
-from course_lib.data.volume import Volume
+from course_lib.data.volume import Head, Volume
 from course_lib.errors import CourseError
 from course_lib.tasks import own_use
 from course_lib.tasks.base import Splits
 from course_lib.tasks.segmentation import stacks, structures
 
-OUTLIER = 3.0  # times the median side: a whole head among crops
 MOST_STRUCTURES = 20
 
 
@@ -31,7 +29,7 @@ class Budget(NamedTuple):
     train: int
     validation: int
     test: int
-    volumes: int = 10**9
+    number: int = 10**9
 
 
 BUDGETS = {
@@ -70,15 +68,19 @@ def of_scans(data: own.OwnData, budget: Budget, skip: bool = False) -> Splits:
     members = own.divided(data, [head.case for _, head in known], subjects)
     grid = _common_grid([head for _, head in known], budget.volume)
     voxels = int(np.prod(grid.shape))
-    most = {p: min(budget.volumes, max(1, getattr(budget, p) // voxels)) for p in members}
+    most = {p: min(budget.number, max(1, getattr(budget, p) // voxels)) for p in members}
     kept = own_use.chosen(members, subjects, most)
     made = {
         part: [_taken(data.volumes[known[row][0]], grid) for row in rows]
         for part, rows in kept.items()
     }
     table, lacking = _table(made, data)
-    taken, there = ({p: len(rows) for p, rows in found.items()} for found in (kept, members))
-    notes = [*notes, own_use.used(taken, there, "volumes"), grid.said, *lacking]
+    notes = [
+        *notes,
+        own_use.used(own_use.sizes(kept), own_use.sizes(members), "volumes"),
+        grid.said,
+        *lacking,
+    ]
     return Splits(
         **{part: _cases(stackful, part, grid, table, data) for part, stackful in made.items()},
         notes=(*data.told(), *notes),
@@ -90,7 +92,7 @@ def _usable(data: own.Scans, skip: bool) -> tuple[list[tuple[int, Head]], list[s
 
     Raises CourseError that names all of them unless they may be left out.
     """
-    known = list(enumerate(heads(data)))
+    known = list(enumerate(data.heads))
     bare = [head.case for _, head in known if "label" not in head.labels]
     if bare and not (skip and len(bare) < len(known)):
         raise CourseError(
@@ -102,20 +104,10 @@ def _usable(data: own.Scans, skip: bool) -> tuple[list[tuple[int, Head]], list[s
     if len(units := {head.unit: head.case for _, head in known}) > 1:
         said = " and ".join(f"{case} holds {unit}" for unit, case in units.items())
         raise CourseError(f"{said}; one network reads one unit. Say --unit HU or a.u.")
-    sides = np.array([head.extent_mm for _, head in known])
-    usual = np.median(sides, 0)
-    large = [head for _, head in known if (np.array(head.extent_mm) > OUTLIER * usual).any()]
-    if large and not skip:
-        said = listed(f"{head.case} ({own_use.millimetres(head.extent_mm)})" for head in large)
-        raise CourseError(
-            f"Most volumes in {data.source} are about {own_use.millimetres(usual.tolist())} (z, y, "
-            f"x) large, but not {said}. On one grid all others would become coarse: crop them "
-            "alike, or leave them out with --skip."
-        )
-    names = {head.case for head in large}
+    large = set(own_use.far_larger(data, [head for _, head in known], skip))
     notes = [f"Left out: {listed(bare)}: no label map."] if bare else []
-    notes += [f"Left out: {listed(names)}: far larger than all others."] if large else []
-    return [(place, head) for place, head in known if head.case not in names], notes
+    notes += [f"Left out: {listed(sorted(large))}: far larger than all others."] if large else []
+    return [(place, head) for place, head in known if head.case not in large], notes
 
 
 @dataclass(frozen=True)

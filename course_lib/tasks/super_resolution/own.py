@@ -7,7 +7,6 @@ from torch import Tensor
 
 from course_lib.cases import PATH, Cases, join
 from course_lib.data import own
-from course_lib.data.own.heads import heads
 from course_lib.data.own.tables import listed
 from course_lib.errors import CourseError
 from course_lib.tasks import own_use
@@ -34,7 +33,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int, skip: bool = False) ->
     data, side, told = large_enough(data, size.crop, skip)
     words = {"high_resolution": data.provenance, "low_resolution": f"simulated; {data.provenance}"}
     loss = blocks.Loss(KIND, blocks.factors(KIND, FACTOR), seed)
-    hounsfield = all(head.unit == "HU" for head in heads(data))
+    hounsfield = all(head.unit == "HU" for head in data.heads)
     trained = 8 * len(size.train_blocks)
     use = own_use.shares(
         data,
@@ -69,7 +68,7 @@ def large_enough(
     Raises CourseError that names volumes smaller than one block, unless they may be left out.
     """
     data = own.expect(data, own.Scans, "super_resolution")
-    known = heads(data)
+    known = data.heads
     small = [head for head in known if min(head.shape[1:]) < LEAST or head.shape[0] < blocks.DEPTH]
     if small and not (skip and len(small) < len(known)):
         said = listed(f"{head.case} has {' x '.join(map(str, head.shape))}" for head in small)

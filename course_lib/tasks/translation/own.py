@@ -7,7 +7,6 @@ from torch import Tensor
 
 from course_lib.cases import PATH, Batch, Cases, Facts, join
 from course_lib.data import own
-from course_lib.data.own.heads import heads
 from course_lib.data.own.tables import listed
 from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
@@ -29,7 +28,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int, skip: bool = False) ->
     Raises CourseError that names the volumes without a target, unless they may be left out.
     """
     data = own.expect(data, own.Scans, "translation")
-    known, told = heads(data), list(data.told())
+    known, told = data.heads, list(data.told())
     lonely = [head.case for head in known if "target" not in head.labels]
     if lonely and not (skip and len(lonely) < len(known)):
         raise CourseError(
@@ -56,7 +55,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int, skip: bool = False) ->
         for part in most
     }
     pixel_mm = float(found["train"].spacing_mm.median())
-    said = own_use.pixels(heads(data), pixel_mm, f"a slice has {size.pixels} a side")
+    said = own_use.pixels(data.heads, pixel_mm, f"a slice has {size.pixels} a side")
     return Splits(**found, notes=(*told, use.said, said))
 
 
