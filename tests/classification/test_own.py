@@ -24,7 +24,7 @@ def test_own_labelled_images_go_through_the_whole_way(tmp_path, shape):
     prediction = predict(method, splits.test)
     scores = own.QUESTION.score(prediction, splits.test.tensors, splits.facts)
     assert prediction.shape == (6, 3)
-    assert scores["auc"].isfinite().all() and set(scores) == set(own.QUESTION.metrics)
+    assert scores["auc"].isfinite().all() and set(scores) == set(own.QUESTION.of(splits.facts).metrics)
     assert splits.facts.class_names == ("a", "b", "c") and splits.facts.dims == len(shape)
     panels = own.QUESTION.pictures(prediction, splits.test.tensors, splits.facts)
     assert panels["input"].values.shape == (6, 12, 12)

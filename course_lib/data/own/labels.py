@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from course_lib.data import own
-from course_lib.data.own import files, folders, given, pixels, subjects, tables
+from course_lib.data.own import files, folders, given, picture_sets, subjects, tables
 from course_lib.data.own.kinds import Labelled, LeftOut, Pictures
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
@@ -55,7 +55,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Labelled:
         rows = {path: {"label": label} for path, label in inside.items() if label}
         if bare := len(below) - len(rows):
             notes.append(f"{bare} pictures lie in no folder of a class and are not used")
-    open_ = pixels.opened(found)
+    open_ = picture_sets.opened(found)
     left_out = folders.left_out(place, [*faults, *open_.left_out], reading.skip)
     below = folders.paths(place, [found[k] for k in open_.positions])
     names = folders.names(below)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.own import folders, given, pixels, subjects, tables
+from course_lib.data.own import folders, given, picture_sets, subjects, tables
 from course_lib.data.own.kinds import Boxed, LeftOut
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
@@ -63,7 +63,7 @@ def boxed(
     Raises CourseError, unless the user skips them, that names pictures that cannot be read or have
     another size than is said, and boxes that are none, or lie outside; and where no box is left.
     """
-    open_ = pixels.opened([each.file for each in found], [each.size for each in found])
+    open_ = picture_sets.opened([each.file for each in found], [each.size for each in found])
     below = folders.paths(place, [each.file for each in found])
     names = folders.names(below)
     faults = [*wrong, *open_.left_out]

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from course_lib.data.own import folders, given, labels, mask_values, pixels, subjects, tables
+from course_lib.data.own import folders, given, labels, mask_values, picture_sets, subjects, tables
 from course_lib.data.own.kinds import LeftOut, Masked, OwnData, Pictures
 from course_lib.data.own.pictures import Greys
 from course_lib.data.own.reading import Reading
@@ -75,7 +75,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Masked:
     whose values are no labels.
     """
     found = pairs(place)
-    open_ = pixels.opened([each.file for each in found.images])
+    open_ = picture_sets.opened([each.file for each in found.images])
     faults = [LeftOut(each.path, "has no mask") for each in found.bare]
     faults += [LeftOut(each.path, "has no picture") for each in found.lone]
     faults += open_.left_out

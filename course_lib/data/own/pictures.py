@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.data.own import folders, given, pixels, subjects
+from course_lib.data.own import folders, given, picture_sets, subjects
 from course_lib.data.own.kinds import Pictures
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
@@ -24,7 +24,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Pictures:
     them.
     """
     found = folders.pictures(place)
-    open_ = pixels.opened(found)
+    open_ = picture_sets.opened(found)
     left_out = folders.left_out(place, open_.left_out, reading.skip)
     if not open_.positions:
         raise CourseError(f"{place} holds no picture that can be read.")
