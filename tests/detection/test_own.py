@@ -20,8 +20,8 @@ def test_own_pictures_with_boxes_are_shrunk_with_their_boxes():
         provenance="measured: pictures and boxes of your own",
         licence="as you know it",
         images=images,
-        boxes=tuple(np.array([[20, 40, 60, 100]] * k, np.float32).reshape(-1, 4) for k in range(5)),
-        labels=tuple(np.arange(k) % 2 for k in range(5)),
+        boxes=tuple(np.array([[20, 40, 60, 100]] * (k + 1), np.float32) for k in range(5)),
+        labels=tuple(np.arange(k + 1) % 2 for k in range(5)),
         classes=("a", "b"),
         names=tuple("vwxyz"),
         subjects=tuple("vwxyz"),
@@ -40,7 +40,7 @@ def test_own_pictures_with_boxes_are_shrunk_with_their_boxes():
         answer = method.eval().predict(found.train.tensors)
     assert set(answer["labels"].unique().tolist()) <= {-1, 0, 1}
     scores = own.QUESTION.score(answer, found.train.tensors, found.facts)
-    assert set(scores) == set(own.QUESTION.metrics)
+    assert set(scores) == set(own.QUESTION.of(found.facts).metrics)
 
 
 def test_pictures_of_several_sizes_share_one_grid_and_grey_is_on_the_scale_of_a_ct():
