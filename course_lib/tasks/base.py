@@ -130,6 +130,8 @@ class Question:
         pictures: (prediction, batch, facts) → panel name → Panel.
         ranked_by: facts → the headline, where it depends on the data set's facts.
         metrics_of: facts → the metrics, where they depend on them: one for each class.
+        asked_of: `path:…` → whether the user's own data are of the kind that it asks about, where
+            another question takes the others.
         kinds: data sets whose facts differ, one of each kind; empty: all are of the first's kind.
         evidence: (prediction, batch, facts) → what scores of a set are counted from: `answer`
             (N, C), how strongly each class is answered, and `label` (N,), the true one; or
@@ -152,6 +154,7 @@ class Question:
     evidence: Callable[[Any, Batch, Facts], dict[str, Tensor]] | None = None
     ranked_by: Callable[[Facts], str] | None = None
     metrics_of: Callable[[Facts], Mapping[str, Metric]] | None = None
+    asked_of: Callable[[str], bool] | None = None
 
     def of(self, facts: Facts) -> "Question":
         """The question as it is asked of a data set with these facts: its headline, its metrics."""
@@ -179,4 +182,6 @@ class Question:
 
     def answers(self, dataset: str) -> bool:
         """Whether this question is asked of a data set."""
+        if is_own(dataset) and self.asked_of and not self.asked_of(dataset):
+            return False
         return (PATH if is_own(dataset) else dataset) in self.sources
