@@ -147,7 +147,9 @@ def _deep(file: Path) -> np.ndarray:
     """A TIFF's numbers, whatever their depth: (y, x) or (y, x, 3)."""
     from skimage.io import imread
 
-    values = np.squeeze(imread(file))
+    values = imread(file)
+    while values.ndim > 2 and 1 in (values.shape[0], values.shape[-1]):
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
     if values.ndim == 3 and values.shape[2] in (3, 4):
         values = values[..., :3]
     elif values.ndim != 2:
