@@ -19,9 +19,7 @@ def pictures(place, names=NAMES):
 
 
 def boxes(found):
-    return {
-        name: each.tolist() for name, each in zip(found.names, found.boxes, strict=True)
-    }
+    return {name: each.tolist() for name, each in zip(found.names, found.boxes, strict=True)}
 
 
 def test_coco_as_published_is_a_given_split(tmp_path):

@@ -35,7 +35,9 @@ def test_a_given_size_says_whether_the_turn_is_wanted(tmp_path):
     assert pixels.decoded(file).values.shape[:2] == (60, 40)
     assert pixels.decoded(file, (40, 60)).values.shape[:2] == (60, 40)
     assert np.array_equal(pixels.decoded(file, (60, 40)).values, picture(height=40, width=60))
-    with pytest.raises(CourseError, match=r"a\.png is 40 x 60 pixels \(60 x 40 as stored\).*50 x 9"):
+    with pytest.raises(
+        CourseError, match=r"a\.png is 40 x 60 pixels \(60 x 40 as stored\).*50 x 9"
+    ):
         pixels.decoded(file, (50, 9))
 
 
@@ -48,9 +50,11 @@ def test_colours_of_print_and_film_are_converted(tmp_path, mode, ending):
     found = values(file)
     assert found[8, 8] == pytest.approx([235, 200, 90], abs=6)
     assert found[0, 0] == pytest.approx([20, 20, 20], abs=6)
-    assert picture_sets.opened([file]).notes == (
-        f"1 of 1 pictures: {mode} converted to red, green and blue",
-    ) or ending == "tif"
+    assert (
+        picture_sets.opened([file]).notes
+        == (f"1 of 1 pictures: {mode} converted to red, green and blue",)
+        or ending == "tif"
+    )
 
 
 def test_lab_is_converted_as_scikit_image_converts_it(tmp_path):

@@ -70,7 +70,7 @@ def boxed(
     kept, boxes, clipped = [], [], 0
     for where, position in enumerate(open_.positions):
         each = found[position]
-        height, width = open_.pictures.shape(where)
+        height, width = open_.pictures.shapes[where]
         rows, cut, bad = _inside(each, height, width)
         faults += [LeftOut(names[position], word) for word in (*each.faults, *bad)]
         if not (bad or each.faults):

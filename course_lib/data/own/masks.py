@@ -79,7 +79,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Masked:
     faults = [LeftOut(each.path, "has no mask") for each in found.bare]
     faults += [LeftOut(each.path, "has no picture") for each in found.lone]
     faults += open_.left_out
-    sizes = [open_.pictures.shape(k)[::-1] for k in range(len(open_.positions))]
+    sizes = [shape[::-1] for shape in open_.pictures.shapes]
     seen = mask_values.looked(
         [(found.masks[k], size) for k, size in zip(open_.positions, sizes, strict=True)]
     )
@@ -97,7 +97,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Masked:
         licence="as you know it",
         images=pictures,
         masks=mask_values.Masks(
-            [(found.masks[k], pictures.shape(n)[::-1]) for n, k in enumerate(kept)], meaning
+            [(found.masks[k], pictures.shapes[n][::-1]) for n, k in enumerate(kept)], meaning
         ),
         shapes=tuple(pictures.shapes),
         structures=meaning.structures,

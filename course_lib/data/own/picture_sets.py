@@ -58,10 +58,6 @@ class Pictures(Sequence[np.ndarray]):
         scaled = self._scaled(values)
         return np.ascontiguousarray(scaled[None] if scaled.ndim == 2 else scaled.transpose(2, 0, 1))
 
-    def shape(self, place: int) -> Size:
-        """Rows and columns of a picture."""
-        return self.shapes[place]
-
     def chosen(self, places: Sequence[int]) -> "Pictures":
         """Some of the pictures, on the same scale."""
         return Pictures(
