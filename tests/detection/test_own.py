@@ -97,8 +97,8 @@ def pycoco(answer, batch):
 
     def rows(of):
         return [
-            {"image_id": k, "category_id": int(label), "bbox": [left, t, r - left, b - t], "score": s,
-             "area": (r - left) * (b - t), "iscrowd": 0}
+            {"image_id": k, "category_id": int(label), "bbox": [left, t, r - left, b - t],
+             "score": s, "area": (r - left) * (b - t), "iscrowd": 0}
             for k in range(len(of["labels"]))
             for (t, left, b, r), label, s in zip(
                 of["boxes"][k].double().tolist(), of["labels"][k], of["scores"][k].tolist(),

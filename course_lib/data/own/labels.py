@@ -2,7 +2,8 @@
 
 Folders called train, val and test are a given split, and so is a column `split`. A CSV has in its
 first line a column for the file (`file`, `image` …), one for the label (`label`, `class`, `dx` …)
-or a column of 0 and 1 for each class, and perhaps `subject` and `split`.
+or a column of 0 and 1 for each class, and perhaps `subject` and `split`. Without a split, subjects
+are divided within each class.
 """
 
 import csv
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from course_lib.cases import subject_split
 from course_lib.data import own
 from course_lib.data.own import files, folders, given, picture_sets, subjects, tables
 from course_lib.data.own.kinds import Labelled, LeftOut, Pictures
@@ -107,7 +109,8 @@ def labelled(data: Pictures, images: Any, classes: Sequence[str]) -> Labelled:
             f"Expected: 2 to {MOST_CLASSES}."
         )
     numbers = np.array([[name in names for name in known] for names in each], np.int64)
-    members = own.divided(data, data.names, data.subjects)
+    split = data.given or _within_classes(data.subjects, classes)
+    members = own.divided(replace(data, given=split), data.names, data.subjects)
     listed = tables.listed(f"{name} ({counts[name]})" for name in known)
     return Labelled(
         source=data.source,
@@ -126,6 +129,23 @@ def labelled(data: Pictures, images: Any, classes: Sequence[str]) -> Labelled:
         notes=(f"Classes: {listed}.", *data.notes),
         also=(replace(data, images=_greys(images)),),
     )
+
+
+def _within_classes(people: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+    """Subject → part, so that every class is in every part as far as it has three subjects; a
+    subject of several classes counts to its first one. Nothing where there are too few subjects."""
+    first: dict[str, str] = {}
+    for who, name in zip(people, classes, strict=True):
+        first.setdefault(who, name)
+    groups: dict[str, list[str]] = {}
+    for who, name in first.items():
+        groups.setdefault(name, []).append(who)
+    whole = [group for group in groups.values() if len(group) >= 3]
+    rest = [who for group in groups.values() if len(group) < 3 for who in group]
+    split = {who: part for group in whole for who, part in subject_split(group).items()}
+    if whole:
+        return split | dict.fromkeys(rest, "train")
+    return {}
 
 
 def of_folders(below: Sequence[str]) -> list[str] | None:
