@@ -190,7 +190,7 @@ def test_own_ct_is_scanned_and_split_by_subject(tmp_path, task):
         chest[:, 9:-9, 9:-9] = draw.normal(0, 50, (6, 90, 90))
         write_nifti(tmp_path / f"{name}.nii.gz", chest, (3.0, 4.0, 4.0))
     found = catalogue.question(task, f"path:{tmp_path}")
-    with pytest.raises(CourseError, match="a, b, c, d.*--unit HU"):
+    with pytest.raises(CourseError, match=r"a, b, c, d.*--unit HU"):
         found.make(f"path:{tmp_path}", "smoke", 0)
     splits = found.make(f"path:{tmp_path}?unit=HU", "smoke", 0)
     assert any("larger than it and are cut" in note for note in splits.notes)

@@ -24,7 +24,8 @@ def test_a_folder_is_a_class_and_each_picture_stays_what_it_is(tmp_path):
     classes(tmp_path, ("dog", "cat", "eel"))
     found = own.read(f"path:{tmp_path}")
     assert found.classes == ("cat", "dog", "eel")
-    assert sizes(found) == {"train": 10, "validation": 4, "test": 4}
+    assert sizes(found) == {"train": 12, "validation": 3, "test": 3}
+    assert all(sorted(set(each)) == [0, 1, 2] for each in found.labels.values())
     for part in found.labels:
         for k, name in enumerate(found.names[part]):
             assert name.startswith(found.classes[found.labels[part][k]])

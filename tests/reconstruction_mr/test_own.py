@@ -30,7 +30,7 @@ def test_own_magnitudes_get_a_phase_and_ct_is_refused(tmp_path):
     with pytest.raises(CourseError, match="HU"):
         question.make(f"{dataset}?unit=HU", "smoke", 0)
     nibabel.save(nibabel.Nifti1Image(volume * -2000, np.eye(4)), tmp_path / "d.nii")
-    with pytest.raises(CourseError, match="d in .* holds no value above 0"):
+    with pytest.raises(CourseError, match=r"d in .* holds no value above 0"):
         question.make(dataset, "smoke", 0)
 
 
