@@ -25,13 +25,26 @@ def coloured(image: np.ndarray, channels: int) -> np.ndarray:
     return image if len(image) == channels else np.repeat(image[:1], channels, 0)
 
 
+def keys(names: Sequence[str]) -> list[str]:
+    """A word for each class, to end the key of its metric.
+
+    >>> keys(["benign", "Grade II"]), keys(["A", "a"])
+    (['benign', 'grade_ii'], ['0_a', '1_a'])
+    """
+    words = ["_".join(name.lower().split()) for name in names]
+    if len(set(words)) == len(words):
+        return words
+    return [f"{number}_{word}" for number, word in enumerate(words)]
+
+
 def stacked(images: Sequence[np.ndarray], rows: Sequence[int], side: int) -> Tensor:
     """Some of the images (n, C, …): at their own size where all have one in an array, else fitted
     into squares; grey ones among coloured ones become coloured."""
     if not len(rows):
         raise ValueError("There is no image to stack.")
     if getattr(images, "shape", None):
-        return torch.from_numpy(np.ascontiguousarray(images[np.asarray(rows)]))
+        whole: Any = images
+        return torch.from_numpy(np.ascontiguousarray(whole[np.asarray(rows)]))
     channels = _channels(images)
     return torch.stack([fitted(coloured(images[k], channels), side) for k in rows])
 
@@ -47,8 +60,15 @@ def sides(images: Sequence[np.ndarray], side: int) -> str:
     shape: Any = getattr(images, "shape", None)
     if shape:
         return f"Images at their own size of {' x '.join(map(str, shape[2:]))} pixels."
-    longer = sorted(max(each) for each in _shapes(images))
-    have = str(longer[0]) if longer[0] == longer[-1] else f"{longer[0]} to {longer[-1]}"
+    return longer(_shapes(images), side)
+
+
+def longer(shapes: Sequence[tuple[int, int]], side: int) -> str:
+    """What became of the longer side of pictures, in a sentence."""
+    native = sorted({max(shape) for shape in shapes})
+    have = str(native[0]) if len(native) == 1 else f"{native[0]} to {native[-1]}"
+    if native == [side]:
+        return f"The longer side of the pictures is {side} pixels, as in the files."
     return f"The longer side of the pictures is {side} instead of {have} pixels."
 
 

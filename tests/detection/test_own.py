@@ -87,7 +87,7 @@ def test_the_headline_is_cocos_and_classes_have_their_own_column():
     whole, half = pycoco(answer, batch)
     assert float(ours["mean_average_precision"].mean()) == pytest.approx(100 * whole, abs=1e-3)
     assert float(ours["average_precision_50"].mean()) == pytest.approx(100 * half, abs=1e-3)
-    assert question.metrics["average_precision_50_1"].name == "AP50 of blue"
+    assert question.metrics["average_precision_50_blue"].name == "AP50 of blue"
 
 
 def pycoco(answer, batch):

@@ -28,7 +28,7 @@ def read(file: Path, reading: Reading, unverified: bool = False) -> Labelled:
     """
     match = re.fullmatch(r"([a-z]+mnist(?:3d)?)(?:_(\d+))?", file.stem)
     name = match[1] if match else ""
-    if name not in medmnist.info():
+    if match is None or name not in medmnist.info():
         return _of_any_name(file, (), "images of your own")
     try:
         found = medmnist.load(name, int(match[2] or 28), file, unverified, progress=False)

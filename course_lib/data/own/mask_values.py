@@ -74,9 +74,8 @@ def looked(sources: Sequence[Source]) -> Looked:
             kinds.add(_kind(each))
             for way in ("colour", _kind(each)):
                 counts[way].update(_counted(_values(each, way)))
-            for number in np.unique(each.values) if each.palette is not None else ():
-                colour = _code(each.palette[number]) if number < len(each.palette) else 0
-                agree = agree and palette.setdefault(int(number), colour) == colour
+            for number, colour in _used(each).items():
+                agree = agree and palette.setdefault(number, colour) == colour
     # A palette in which black is not number 0 is only a way to store colours.
     agree = agree and not any(colour == 0 and number for number, colour in palette.items())
     way = "colour" if len(kinds) != 1 or (kinds == {"number"} and not agree) else kinds.pop()
@@ -143,6 +142,14 @@ class Masks(Sequence[np.ndarray]):
         unique, inverse = np.unique(values, return_inverse=True)
         labels = np.array([self.said.table.get(int(value), 0) for value in unique], np.uint8)
         return labels[inverse].reshape(values.shape)
+
+
+def _used(found: pixels.Decoded) -> dict[int, int]:
+    """The numbers of a palette that occur, and their colours."""
+    if found.palette is None:
+        return {}
+    known = [int(number) for number in np.unique(found.values) if number < len(found.palette)]
+    return {number: int(_code(found.palette[number])) for number in known}
 
 
 def _kind(found: pixels.Decoded) -> str:

@@ -119,8 +119,15 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Masked:
 def _seen_otherwise(data: Masked, below: Sequence[str]) -> Masked:
     """The same with what else the pictures are: grey ones, and labelled ones in class folders."""
     shared = (data.source, "measured: pictures of your own", data.licence)
-    rest = {"given": data.given, "left_out": data.left_out, "notes": data.notes}
-    grey = Pictures(*shared, Greys(data.images), data.names, data.subjects, **rest)
+    grey = Pictures(
+        *shared,
+        Greys(data.images),
+        data.names,
+        data.subjects,
+        given=data.given,
+        left_out=data.left_out,
+        notes=data.notes,
+    )
     also: list[OwnData] = [grey]
     if classes := labels.of_folders(below):
         with suppress(CourseError):  # too few subjects for a split

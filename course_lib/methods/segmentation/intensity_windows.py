@@ -64,8 +64,8 @@ class IntensityWindows(Classical):
         return torch.from_numpy(labels).to(image.device)
 
     def _bins(self, batch: Batch, smoothing: float) -> np.ndarray:
-        image = standardise(batch)
-        image = (image if image.shape[1] == 1 else image.mean(1, keepdim=True)).cpu().numpy()
+        stack = standardise(batch)
+        image = (stack if stack.shape[1] == 1 else stack.mean(1, keepdim=True)).cpu().numpy()
         if smoothing:
             image = ndimage.gaussian_filter(image, (0, 0, 0, smoothing, smoothing))
         return ((image + 1.5) / 3 * BINS).astype(np.int64).clip(0, BINS - 1)

@@ -68,7 +68,9 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
     sides = own_pictures.sides(data.images["train"], budget.side)
     groups = {"train": "training", "validation": "validation", "test": test}
     made = {name: _part(data, name, rows[name], budget.side, groups[name]) for name in rows}
-    said = own_use.used({name: kept[name] for name in rows}, there, "images")
+    said = own_use.used(kept, there, "images")
+    blank = {name: int((x["image"].flatten(1).std(1) == 0).sum()) for name, x in made.items()}
+    lacking += [f"{n} {name} images are of one value throughout." for name, n in blank.items() if n]
     return Splits(
         made["train"],
         made["validation"],
@@ -99,8 +101,8 @@ def _classes(data: own.Labelled, rows: Mapping[str, Sequence[int]]) -> list[str]
         if len(present) < 2:
             raise CourseError(
                 f"All {len(chosen)} {name} images of {data.source} are of the class "
-                f"{listed(named)}: nothing can be told apart. Every part needs two classes; give "
-                "another split with --split."
+                f"{listed(named)}: nothing can be told apart. Every part needs two classes"
+                + ("; give another split with --split." if data.names else ".")
             )
         if len(present) < len(data.classes):
             rest = [each for k, each in enumerate(data.classes) if k not in present]
@@ -152,16 +154,9 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
 
 
 def recalls(facts: Facts) -> tuple[str, ...]:
-    """The names of the classes' recalls, in the order of the classes; none where there are many.
-
-    >>> recalls(Facts(class_names=("benign", "Grade II")))
-    ('recall_benign', 'recall_grade_ii')
-    """
-    if len(facts.class_names) > MOST_RECALLS:
-        return ()
-    words = ["_".join(name.lower().split()) for name in facts.class_names]
-    unique = len(set(words)) == len(words)
-    return tuple(f"recall_{w}" if unique else f"recall_{k}_{w}" for k, w in enumerate(words))
+    """The keys of the classes' recalls, in the order of the classes; none where there are many."""
+    few = facts.class_names if len(facts.class_names) <= MOST_RECALLS else ()
+    return tuple(f"recall_{word}" for word in own_pictures.keys(few))
 
 
 def of_classes(facts: Facts) -> dict[str, Metric]:

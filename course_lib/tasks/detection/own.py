@@ -18,11 +18,10 @@ from course_lib.data.own.tables import listed
 from course_lib.errors import CourseError
 from course_lib.metrics import detection as metrics
 from course_lib.parts.detection.boxes import as_lists
-from course_lib.tasks import own_use
+from course_lib.tasks import own_pictures, own_use
 from course_lib.tasks.base import Field, Metric, Panel, Splits
 from course_lib.tasks.detection import anchor_sides, drawn_boxes, nodules
 from course_lib.tasks.detection.patients import WINDOW, share
-from course_lib.tasks.own_pictures import coloured
 
 STEP = 16  # sides are multiples of it, for networks that halve them four times
 SMALLEST = 6.0  # pixels that the shorter side of a small box should have
@@ -83,11 +82,11 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
         most_boxes=max(map(len, boxes)),
     )
     made = {name: _part(data, rows, name, long, grid, facts) for name, rows in kept.items()}
-    native = sorted(max(_shape(data, k)) for rows in kept.values() for k in rows)
+    shapes = [_shape(data, k) for rows in kept.values() for k in rows]
     notes = (
         *data.told(),
         own_use.used(own_use.sizes(kept), own_use.sizes(members), "pictures"),
-        f"The longer side of the pictures is {long} instead of {native[0]} to {native[-1]} pixels.",
+        own_pictures.longer(shapes, long),
         *lacking,
     )
     return Splits(made["train"], made["validation"], made["test"], notes=notes)
@@ -165,7 +164,7 @@ def _part(
     boxes, labels = torch.zeros(count, most, 4), torch.full((count, most), -1)
     for row, k in enumerate(rows):
         shape = _small(data, k, long)
-        given = torch.from_numpy(coloured(data.images[k], grid[0]))[None]
+        given = torch.from_numpy(own_pictures.coloured(data.images[k], grid[0]))[None]
         small = F.interpolate(given, size=shape, mode="bilinear", antialias=True)[0]
         image[row, :, : shape[0], : shape[1]] = (white - black) * small + black
         boxes[row, : len(data.boxes[k])] = _scaled(data, k, long)
@@ -205,10 +204,10 @@ def of_classes(facts: Facts) -> dict[str, Metric]:
     """The metric of each class; none where there is one class, or very many."""
     names = facts.class_names if 1 < facts.classes <= MOST_CLASSES else ()
     return {
-        f"average_precision_50_{number}": replace(
+        f"average_precision_50_{key}": replace(
             share(f"AP50 of {name!r} alone.", "found"), name=f"AP50 of {name}"
         )
-        for number, name in enumerate(names)
+        for key, name in zip(own_pictures.keys(names), names, strict=True)
     }
 
 
