@@ -116,8 +116,6 @@ class RetinaNet(Method):
         """Class logits (N, A, classes), box codes (N, A, 4) and anchors (A, 4) of all levels."""
         logits, codes, every = [], [], []
         for level, stride, sides in zip(self.features(image), STRIDES, self.sides, strict=True):
-            if not sides:
-                continue
             own = len(sides) * len(self.shapes)  # a level may have fewer than the subnets give
             for subnet_, parts, size in (
                 (self.class_subnet, logits, self.facts.classes),

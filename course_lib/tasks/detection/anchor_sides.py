@@ -45,6 +45,9 @@ def fitting(boxes: Tensor, labels: Tensor) -> Anchors:
     for length in _series(low, high, OCTAVE, MOST):
         fine = [k for k, stride in enumerate(STRIDES) if length >= CELLS * stride]
         levels[max(fine, default=0)].append(length)
+    for level, stride in zip(levels, STRIDES, strict=True):
+        if not level:  # a map without anchors would learn nothing
+            level.append(round(min(max(CELLS * stride, low), high), 2))
     far = float((extent[:, 0] / extent[:, 1]).log2().abs().quantile(0.9))
     ratios = next(ratios for ratios, most in RATIOS if far <= most)
     return Anchors(
