@@ -56,6 +56,10 @@ class Facts(Mapping[str, Any]):
             raise AttributeError(name)
         return self[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """A fact, or the default where the data set does not have it."""
+        return self._values.get(name, default)
+
     def __contains__(self, name: object) -> bool:
         return name in self._values
 

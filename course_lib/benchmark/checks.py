@@ -115,7 +115,7 @@ def predicts(subject: Subject) -> None:
     scores = subject.question.score(
         answer(subject, subject.fitted, cases), cases.tensors, cases.facts
     )
-    wanted = set(subject.question.metrics)
+    wanted = set(subject.question.of(subject.splits.facts).metrics)
     demand(set(scores) == wanted, f"scores {set(scores)} instead of {wanted}")
     count = len(cases)
     demand(all(len(v) == count for v in scores.values()), "not one score per case")

@@ -23,12 +23,14 @@ EVERYWHERE = (*PARTS, "batch")
 @dataclass(frozen=True)
 class Metric:
     """A score: its unit, which way is better, and what it means in one sentence. `of_set` says how
-    it is counted of a set of cases (`benchmark.sets`); empty: single cases have it."""
+    it is counted of a set of cases (`benchmark.sets`); empty: single cases have it. `name`: for
+    people; empty: made from its key."""
 
     unit: str
     better: str
     text: str
     of_set: str = ""
+    name: str = ""
 
     def improves(self, new: float, old: float) -> bool:
         """Whether `new` is better than `old`."""
@@ -127,6 +129,9 @@ class Question:
         score: (prediction, batch, facts) → metric → (N,) values.
         pictures: (prediction, batch, facts) → panel name → Panel.
         ranked_by: facts → the headline, where it depends on the data set's facts.
+        metrics_of: facts → the metrics, where they depend on them: one for each class.
+        asked_of: `path:…` → whether the user's own data are of the kind that it asks about, where
+            another question takes the others.
         kinds: data sets whose facts differ, one of each kind; empty: all are of the first's kind.
         evidence: (prediction, batch, facts) → what scores of a set are counted from: `answer`
             (N, C), how strongly each class is answered, and `label` (N,), the true one; or
@@ -148,10 +153,14 @@ class Question:
     kinds: tuple[str, ...] = ()
     evidence: Callable[[Any, Batch, Facts], dict[str, Tensor]] | None = None
     ranked_by: Callable[[Facts], str] | None = None
+    metrics_of: Callable[[Facts], Mapping[str, Metric]] | None = None
+    asked_of: Callable[[str], bool] | None = None
 
     def of(self, facts: Facts) -> "Question":
-        """The question as it is asked of a data set with these facts: with its headline."""
-        return replace(self, headline=self.ranked_by(facts)) if self.ranked_by else self
+        """The question as it is asked of a data set with these facts: its headline, its metrics."""
+        headline = self.ranked_by(facts) if self.ranked_by else self.headline
+        metrics = self.metrics_of(facts) if self.metrics_of else self.metrics
+        return replace(self, headline=headline, metrics=metrics)
 
     def needs(self, dataset: str) -> tuple[str, ...]:
         """The registry names that a data set, or the user's own, is made from."""
@@ -173,4 +182,6 @@ class Question:
 
     def answers(self, dataset: str) -> bool:
         """Whether this question is asked of a data set."""
+        if is_own(dataset) and self.asked_of and not self.asked_of(dataset):
+            return False
         return (PATH if is_own(dataset) else dataset) in self.sources

@@ -1,14 +1,16 @@
 """The user's own data: `--dataset path:FOLDER`. What a path holds.
 
-Five formats are known by what lies in the path:
+Formats are known by what lies in the path:
 
-- a MedMNIST file (`breastmnist.npz`, `nodulemnist3d_64.npz`) → `Labelled`;
+- a file in MedMNIST's form (`breastmnist.npz`, `nodulemnist3d_64.npz`, `mine.npz`), pictures in a
+  folder for each class, or a CSV that labels pictures → `Labelled`;
 - a Medical Segmentation Decathlon folder (`dataset.json`) → `Scans` with labels;
 - a folder of NIfTI volumes, or with folders of volumes of equal names (`images/` and `labels/`,
   or `source/` and `target/`) → `Scans`;
 - a folder of DICOM series → `Scans`;
-- a COCO folder (a JSON file with images and boxes) → `Boxed`;
-- a folder of 2D pictures (PNG, JPEG, TIFF) → `Pictures`.
+- pictures with boxes: COCO (JSON), Pascal VOC (XML), YOLO (text) → `Boxed`;
+- pictures with masks (`images/` and `masks/`, `x.png` and `x_mask.png`) → `Masked`;
+- a folder of 2D pictures (PNG, JPEG, TIFF, …) → `Pictures`.
 
 A section's question `own` says what it makes of them, and raises CourseError for what does not fit.
 """
@@ -22,7 +24,7 @@ from typing import TypeVar
 
 from course_lib.cases import UNVERIFIED, subject_split
 from course_lib.data.own import files, tables
-from course_lib.data.own.kinds import Boxed, Labelled, LeftOut, OwnData, Pictures, Scans
+from course_lib.data.own.kinds import Boxed, Labelled, LeftOut, Masked, OwnData, Pictures, Scans
 from course_lib.data.own.reading import Reading, parse
 from course_lib.errors import CourseError
 
@@ -30,6 +32,7 @@ __all__ = [
     "Boxed",
     "Labelled",
     "LeftOut",
+    "Masked",
     "OwnData",
     "Pictures",
     "Reading",
@@ -44,7 +47,8 @@ __all__ = [
 Kind = TypeVar("Kind", bound=OwnData)
 FORMATS = (
     "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, "
-    "a COCO folder (a .json with images and boxes), or a folder of PNG, JPEG or TIFF pictures"
+    "pictures with boxes (COCO, Pascal VOC, YOLO), pictures with masks, a folder of pictures for "
+    "each class, a CSV of labels, or a folder of PNG, JPEG or TIFF pictures"
 )
 
 
@@ -72,7 +76,7 @@ def reader(dataset: str) -> str:
     if place.suffix == ".npz":
         return "labelled"
     if place.is_dir():
-        for name in ("boxes", "voc", "yolo", "scans", "dicom", "pictures"):
+        for name in ("boxes", "voc", "yolo", "masks", "scans", "dicom", "labels", "pictures"):
             if _module(name).holds(place):
                 return name
     raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")
@@ -110,10 +114,8 @@ def expect(data: OwnData, kinds: type[Kind] | tuple[type[Kind], ...], task: str)
     for seen in (data, *data.also):
         if isinstance(seen, kinds):
             return seen
-    else:
-        wanted = " or ".join(kind.what for kind in kinds)
-        raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
-    return data
+    wanted = " or ".join(kind.what for kind in kinds)
+    raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
 
 
 def divided(

@@ -42,8 +42,8 @@ def left_out(place: Path, faults: Sequence[LeftOut], skip: bool) -> tuple[LeftOu
     if faults and not skip:
         words = [e.why if e.name in e.why else f"{e.name}: {e.why}" for e in faults]
         listed = tables.listed([word.rstrip(".") for word in words])
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise CourseError(
-            f"{len(faults)} faults in {place}: {listed}. Mend them, or leave out such pictures "
-            "with --skip."
+            f"{count} in {place}: {listed}. Mend them, or leave out such pictures with --skip."
         )
     return tuple(faults)

@@ -1,6 +1,6 @@
 """The plain shapes into which the user's own data are read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -58,15 +58,16 @@ class OwnData:
 class Labelled(OwnData):
     """Labelled images with their split, the owner's or one by subject.
 
-    images: 'train', 'validation', 'test' → float32 (n, C, y, x) or (n, C, z, y, x) in 0 … 1.
+    images: 'train', 'validation', 'test' → float32 (C, y, x) or (C, z, y, x) in 0 … 1 each, decoded
+    when asked for; with a `shape` (n, C, …) where all are of one size.
     labels: part → int64 (n,), or (n, classes) of 0 and 1 where several may hold.
     subjects: part → whom each is of. names: part → a name for each image, empty: the subject's.
-    MedMNIST names no patients: each image counts as one. published: whose split it is, if it is a
-    published one.
+    MedMNIST names no patients: each image counts as one. published: the name of the published set
+    that it is.
     """
 
-    what: ClassVar[str] = "labelled images (MedMNIST)"
-    images: dict[str, np.ndarray]
+    what: ClassVar[str] = "labelled images (MedMNIST, a folder for each class, a CSV of labels)"
+    images: Mapping[str, Sequence[np.ndarray]]
     labels: dict[str, np.ndarray]
     classes: tuple[str, ...]
     subjects: dict[str, list[str]]
@@ -108,6 +109,24 @@ class Boxed(OwnData):
     boxes: tuple[np.ndarray, ...]
     labels: tuple[np.ndarray, ...]
     classes: tuple[str, ...]
+    names: tuple[str, ...]
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Masked(OwnData):
+    """Pictures with masks.
+
+    images: float32 (C, y, x) in 0 … 1 each, C 1 or 3. masks: uint8 (y, x) each, 0 where nothing is,
+    else 1 + a number into `structures`. Both are decoded when asked for. shapes: rows and columns
+    of each. subjects: whom each is of.
+    """
+
+    what: ClassVar[str] = "pictures with masks"
+    images: Sequence[np.ndarray]
+    masks: Sequence[np.ndarray]
+    shapes: tuple[tuple[int, int], ...]
+    structures: tuple[str, ...]
     names: tuple[str, ...]
     subjects: tuple[str, ...]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.own import folders, given, pixels, subjects, tables
+from course_lib.data.own import folders, given, picture_sets, subjects, tables
 from course_lib.data.own.kinds import Boxed, LeftOut
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
@@ -63,14 +63,14 @@ def boxed(
     Raises CourseError, unless the user skips them, that names pictures that cannot be read or have
     another size than is said, and boxes that are none, or lie outside; and where no box is left.
     """
-    open_ = pixels.opened([each.file for each in found], [each.size for each in found])
+    open_ = picture_sets.opened([each.file for each in found], [each.size for each in found])
     below = folders.paths(place, [each.file for each in found])
     names = folders.names(below)
     faults = [*wrong, *open_.left_out]
     kept, boxes, clipped = [], [], 0
     for where, position in enumerate(open_.positions):
         each = found[position]
-        height, width = open_.pictures.shape(where)
+        height, width = open_.pictures.shapes[where]
         rows, cut, bad = _inside(each, height, width)
         faults += [LeftOut(names[position], word) for word in (*each.faults, *bad)]
         if not (bad or each.faults):

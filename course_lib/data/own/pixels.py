@@ -1,28 +1,18 @@
-"""Picture files as arrays: turned upright, colours as red, green and blue, greys of any depth.
-
-Pictures of eight bits are divided by 255. Deeper ones of one set share one scale, so that the same
-value is the same grey in all of them: white is the smallest of 255, 1023, 4095, 16383 and 65535
-that none exceeds; where values are negative, larger or not whole, black and white are the set's
-smallest and largest value (numbers within 0 … 1 stay). Alpha is dropped.
-"""
+"""Picture files as arrays: turned upright, colours as red, green and blue, alpha dropped."""
 
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from course_lib.data.own.kinds import LeftOut
 from course_lib.errors import CourseError
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2"),
     *(".ppm", ".pgm", ".pbm"),
 )
-WHITES = (255, 1023, 4095, 16383, 65535)
 ORIENTATION = 0x0112
 TURNS = {
     2: lambda a: a[:, ::-1],
@@ -34,205 +24,78 @@ TURNS = {
     8: lambda a: np.rot90(a),
 }
 """EXIF's orientation → what brings the stored rows and columns upright."""
-KEPT_BYTES = 2**29
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture's values (y, x) or (y, x, 3) in the file's own numbers, and what was done to it."""
+    """A picture's values (y, x) or (y, x, 3) in the file's own numbers, and what was done to it.
+
+    Arguments:
+        palette: (n, 3), the colours that the values number, where they are asked for so.
+        lossy: whether the format changes values.
+    """
 
     values: np.ndarray
     done: tuple[str, ...] = ()
+    palette: np.ndarray | None = None
+    lossy: bool = False
 
 
-class Pictures(Sequence[np.ndarray]):
-    """Pictures of files, float32 (C, y, x) in 0 … 1, C 1 or 3; decoded when they are asked for,
-    and kept while all together are small.
-
-    Arguments:
-        sizes: (width, height) that is expected of each, if it is known.
-        shapes: rows and columns of each.
-        black, white: of pictures deeper than eight bits.
-        kept: those that are decoded already.
-    """
-
-    def __init__(
-        self,
-        files: Sequence[Path],
-        sizes: Sequence[Size | None],
-        shapes: Sequence[Size],
-        black: float,
-        white: float,
-        kept: dict[Path, np.ndarray],
-    ) -> None:
-        self.files, self.sizes, self.shapes = tuple(files), tuple(sizes), tuple(shapes)
-        self.black, self.white, self.kept = black, white, kept
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    @overload
-    def __getitem__(self, place: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, place: slice) -> "Pictures": ...
-    def __getitem__(self, place: int | slice) -> "np.ndarray | Pictures":
-        if isinstance(place, slice):
-            return self.chosen(range(len(self))[place])
-        file = self.files[place]
-        values = self.kept.get(file)
-        if values is None:
-            values = decoded(file, self.sizes[place]).values
-        scaled = self._scaled(values)
-        return np.ascontiguousarray(scaled[None] if scaled.ndim == 2 else scaled.transpose(2, 0, 1))
-
-    def shape(self, place: int) -> Size:
-        """Rows and columns of a picture."""
-        return self.shapes[place]
-
-    def chosen(self, places: Sequence[int]) -> "Pictures":
-        """Some of the pictures, on the same scale."""
-        return Pictures(
-            [self.files[k] for k in places],
-            [self.sizes[k] for k in places],
-            [self.shapes[k] for k in places],
-            self.black,
-            self.white,
-            self.kept,
-        )
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[k] for k in range(len(self)))
-
-    def _scaled(self, values: np.ndarray) -> np.ndarray:
-        if values.dtype == np.uint8:
-            return values.astype(np.float32) / 255
-        return ((values.astype(np.float64) - self.black) / (self.white - self.black)).astype("f4")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The pictures that can be read, their positions in the list that was given, which ones cannot
-    and why, and what was done to them."""
-
-    pictures: Pictures
-    positions: tuple[int, ...]
-    left_out: tuple[LeftOut, ...]
-    notes: tuple[str, ...]
-
-
-def opened(files: Sequence[Path], sizes: Sequence[Size | None] | None = None) -> Opened:
-    """Looks at every picture once: what cannot be decoded, or has another size than the expected
-    (width, height), is among those left out."""
-    wanted = list(sizes or [None] * len(files))
-    good: list[int] = []
-    shapes: list[Size] = []
-    faults, deep = [], []
-    done: dict[str, int] = {}
-    kept: dict[Path, np.ndarray] = {}
-    room = KEPT_BYTES
-    for place, (file, size) in enumerate(zip(files, wanted, strict=True)):
-        try:
-            found = decoded(file, size)
-        except CourseError as error:
-            faults.append(LeftOut(file.name, str(error)))
-            continue
-        good.append(place)
-        shapes.append(found.values.shape[:2])
-        for word in found.done:
-            done[word] = done.get(word, 0) + 1
-        if found.values.dtype != np.uint8:
-            whole = np.issubdtype(found.values.dtype, np.integer)
-            deep.append((float(found.values.min()), float(found.values.max()), whole))
-        room -= found.values.nbytes
-        if room > 0:
-            kept[file] = found.values
-    black, white, said = scale(deep)
-    counted = [f"{count} of {len(good)} pictures: {word}" for word, count in done.items()]
-    chosen = [files[k] for k in good], [wanted[k] for k in good]
-    pictures = Pictures(*chosen, shapes, black, white, kept)
-    return Opened(pictures, tuple(good), tuple(faults), (*counted, *said))
-
-
-def scale(deep: Sequence[tuple[float, float, bool]]) -> tuple[float, float, tuple[str, ...]]:
-    """Black and white of a set's pictures deeper than eight bits, and a sentence that says so.
-
-    Arguments:
-        deep: smallest and largest value of each, and whether its numbers are whole.
-
-    >>> scale([(0, 3000, True), (12, 4000, True)])[:2]
-    (0.0, 4095.0)
-    """
-    if not deep:
-        return 0.0, 65535.0, ()
-    low, high = min(each[0] for each in deep), max(each[1] for each in deep)
-    if low >= 0 and high <= WHITES[-1] and all(whole for *_, whole in deep):
-        full = next(each for each in WHITES if each >= high)
-        return 0.0, float(full), (f"{len(deep)} pictures deeper than 8 bits: {full} is white",)
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0, ()
-    white = high if high > low else low + 1
-    said = f"{len(deep)} pictures deeper than 8 bits: {low:g} is black and {high:g} white"
-    return low, white, (said,)
-
-
-def load(file: Path) -> np.ndarray:
-    """One picture by itself: float32 (C, y, x) in 0 … 1, one or three channels.
-
-    Raises CourseError when it cannot be read.
-    """
-    found = opened([file])
-    if found.left_out:
-        raise CourseError(found.left_out[0].why)
-    return found.pictures[0]
-
-
-def decoded(file: Path, size: Size | None = None) -> Decoded:
+def decoded(file: Path, size: Size | None = None, numbers: bool = False) -> Decoded:
     """A picture in the file's own numbers, upright by its EXIF orientation; where another (width,
     height) is expected that only the picture as stored has, as stored.
 
+    Arguments:
+        numbers: of colours in a palette instead of the colours.
     Raises CourseError for what is no single 2D picture, is cut off, holds NaN, or has another size.
     """
     try:
-        values, orientation, done = _values(file)
+        found, orientation = _stored(file, numbers)
     except CourseError:
         raise
     except Exception as error:  # each of the many formats has errors of its own
         raise CourseError(f"{file} cannot be read as a picture: {error}.") from error
+    values = found.values
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise CourseError(f"{file} holds NaN or infinite values.")
     upright = TURNS[orientation](values) if orientation in TURNS else values
     if size is None or size == upright.shape[1::-1]:
-        words = (*done, "turned upright by EXIF") if orientation in TURNS else done
-        return Decoded(np.ascontiguousarray(upright), words)
+        words = (*found.done, "turned upright by EXIF") if orientation in TURNS else found.done
+        return replace(found, values=np.ascontiguousarray(upright), done=words)
     if size == values.shape[1::-1]:
-        return Decoded(values, (*done, "EXIF's turn left out, as the given size says"))
+        left = "EXIF's turn left out, as the given size says"
+        return replace(found, done=(*found.done, left))
     have = " x ".join(map(str, upright.shape[1::-1]))
     turned = f" ({values.shape[1]} x {values.shape[0]} as stored)" if orientation in TURNS else ""
     said = f"{size[0]} x {size[1]}"
     raise CourseError(f"{file} is {have} pixels{turned}, but {said} are given for it.")
 
 
-def _values(file: Path) -> tuple[np.ndarray, int, tuple[str, ...]]:
-    """Values (y, x) or (y, x, 3) as stored, EXIF's orientation (1: upright), what was done."""
+def _stored(file: Path, numbers: bool) -> tuple[Decoded, int]:
+    """A picture as stored, and EXIF's orientation (1: upright)."""
     content = file.read_bytes()
     try:
         picture = Image.open(io.BytesIO(content))
     except UnidentifiedImageError:
         if file.suffix.lower() not in (".tif", ".tiff"):
             raise
-        return _deep(file), 1, ()  # 64 bits, whole or float, are unknown to Pillow
+        return Decoded(_deep(file)), 1  # 64 bits, whole or float, are unknown to Pillow
     done = _one_frame(picture, file)
     tags = getattr(picture, "tag_v2", {})
     if picture.format == "TIFF" and tags.get(339, (1,))[0] != 1:  # SampleFormat: not unsigned
-        return _deep(file), int(tags.get(274, 1)), done
+        return Decoded(_deep(file), done), int(tags.get(274, 1))
     inverted = picture.format == "TIFF" and tags.get(262) == 0 and picture.mode[0] in "IF"
     picture.load()  # Pillow itself turns TIFF
     orientation = picture.getexif().get(ORIENTATION, 1)
+    if numbers and picture.mode == "P":
+        palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        return Decoded(np.asarray(picture), done, palette), orientation
     values, converted = _channels(picture, file)
     if inverted:  # "white is zero", which Pillow looks at up to 8 bits only
         values = 65535 - values
-    return values, orientation, (*done, *converted)
+    lossy = picture.format in ("JPEG", "MPO", "WEBP")
+    return Decoded(values, (*done, *converted), lossy=lossy), orientation
 
 
 def _one_frame(picture: Image.Image, file: Path) -> tuple[str, ...]:
@@ -284,7 +147,9 @@ def _deep(file: Path) -> np.ndarray:
     """A TIFF's numbers, whatever their depth: (y, x) or (y, x, 3)."""
     from skimage.io import imread
 
-    values = np.squeeze(imread(file))
+    values = imread(file)
+    while values.ndim > 2 and 1 in (values.shape[0], values.shape[-1]):
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
     if values.ndim == 3 and values.shape[2] in (3, 4):
         values = values[..., :3]
     elif values.ndim != 2:

@@ -103,7 +103,7 @@ class SegAN(Segmenter):
 
     def build(self, facts: Facts) -> None:
         """The segmentor and its critic, clipped from the start."""
-        segmentor = SliceBySlice(UNetwork(1, facts.classes, (12, 24, 48, 96)))
+        segmentor = SliceBySlice(UNetwork(facts.channels, facts.classes, (12, 24, 48, 96)))
         critic = clipped(Critic(facts.classes - 1), self.bound)
         self.network = nn.ModuleDict({"segmentor": segmentor, "critic": critic})
 
@@ -127,8 +127,11 @@ class SegAN(Segmenter):
         return self.network["segmentor"](standardise(batch))
 
     def masked(self, batch: Batch, maps: Tensor) -> Tensor:
-        """The image times each structure's map (N, C, D, H, W): slices (N·D, C − 1, H, W)."""
-        return to_slices((1 + standardise(batch) / 2) * maps[:, 1:])
+        """The image, its colours' mean, times each structure's map (N, C, D, H, W): slices
+        (N·D, C − 1, H, W)."""
+        image = standardise(batch)
+        grey = image if image.shape[1] == 1 else image.mean(1, keepdim=True)
+        return to_slices((1 + grey / 2) * maps[:, 1:])
 
     def distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """What the critic maximises and the segmentor minimises."""

@@ -65,19 +65,27 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
-    """Random pieces of training stacks. About half are centred, as far as can be, on a voxel
-    of a structure that is drawn first: small ones are seen as often as large ones."""
-    size = SIZES[profile]
+    """Random pieces of training stacks."""
+    size, shape = SIZES[profile], train["image"].shape[2:]
+    piece = size.piece_3d if 2 * shape[0] >= shape[1] else size.piece
+    return pieces(train, piece, count, generator)
+
+
+def pieces(
+    train: Cases, piece: tuple[int, int, int], count: int, generator: torch.Generator
+) -> Batch:
+    """Random pieces (D, H, W) of training stacks, or as large as they are. About half are centred,
+    as far as can be, on a voxel of a structure that is drawn first: small ones are seen as often as
+    large ones."""
     shape = train["image"].shape[2:]
-    deep = 2 * shape[0] >= shape[1]
-    piece = [min(a, b) for a, b in zip(size.piece_3d if deep else size.piece, shape, strict=True)]
+    sides = [min(a, b) for a, b in zip(piece, shape, strict=True)]
     which = torch.randint(len(train), (count,), generator=generator).tolist()
     batch: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
     for case in which:
         label = train["label"][case, 0]
         corner = [
             int(torch.randint(n - m + 1, (1,), generator=generator))
-            for n, m in zip(shape, piece, strict=True)
+            for n, m in zip(shape, sides, strict=True)
         ]
         wanted = int(torch.randint(1, train.facts.classes, (1,), generator=generator))
         centred = bool(torch.rand(1, generator=generator) < 0.5)
@@ -85,9 +93,9 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
         if len(places):
             centre = places[int(torch.randint(len(places), (1,), generator=generator))].tolist()
             corner = [
-                min(max(c - m // 2, 0), n - m) for c, m, n in zip(centre, piece, shape, strict=True)
+                min(max(c - m // 2, 0), n - m) for c, m, n in zip(centre, sides, shape, strict=True)
             ]
-        cut = tuple(slice(a, a + m) for a, m in zip(corner, piece, strict=True))
+        cut = tuple(slice(a, a + m) for a, m in zip(corner, sides, strict=True))
         for name, parts in batch.items():
             value = train[name][case]
             parts.append(value[(slice(None), *cut)] if name in ("image", "label") else value)
