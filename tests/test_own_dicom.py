@@ -3,13 +3,15 @@
 import numpy as np
 import pydicom
 import pytest
-from own_dicom import CAPTURE, CT, DX, MR, frames, image, save, series
 from pydicom.uid import RLELossless
 
 from course_lib import catalogue
 from course_lib.data import own
 from course_lib.data.own import dicom_headers
 from course_lib.errors import CourseError
+from tests.own_dicom import CAPTURE, CT, DX, MR, frames, image, save, series
+
+UP = np.array([0.0, 0.0, 1.0])
 
 
 def ramp(slices=6, rows=8, columns=7, start=0):
@@ -89,7 +91,7 @@ def test_a_series_is_chosen_by_what_is_listed(tmp_path, text):
     study(tmp_path)
     found = read(tmp_path, series=text)
     assert [v.image.min() for v in found.volumes] == [1000, 1000]
-    assert [l.why for l in found.left_out] == ["another series is taken"] * 2
+    assert [left.why for left in found.left_out] == ["another series is taken"] * 2
     assert "T1 axial (2)" in " ".join(found.notes)
 
 
@@ -225,12 +227,12 @@ def tilted(degrees, step=5.0, pixel=2.0, side=64, slices=24):
     v, u = np.mgrid[:side, :side]
     planes = []
     for k in range(slices):
-        place = corner + [0, 0, step * k]
+        place = corner + step * k * UP
         world = place + u[..., None] * pixel * row + v[..., None] * pixel * column
         planes.append(np.where(((world - middle) ** 2).sum(-1) < 40**2, 40, -1000))
 
     def tags(k):
-        place = corner + [0, 0, step * k]
+        place = corner + step * k * UP
         return {
             "ImagePositionPatient": [round(float(c), 3) for c in place],
             "ImageOrientationPatient": [round(float(c), 6) for c in (*row, *column)],
