@@ -1,12 +1,14 @@
 """The plain shapes into which the user's own data are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from course_lib.data.volume import Volume
+from course_lib.data.own.tables import listed
+from course_lib.data.volume import Head, Volume
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ class OwnData:
     left_out: tuple[LeftOut, ...] = field(default=(), kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
+    def told(self) -> tuple[str, ...]:
+        """The notes, and what was left out and why, cases of one reason in one sentence."""
+        reasons: dict[str, list[str]] = {}
+        for one in self.left_out:
+            reasons.setdefault(one.why, []).append(one.name)
+        left = (f"Left out: {listed(names)}: {why}." for why, names in reasons.items())
+        return (*self.notes, *(sentence.replace("..", ".") for sentence in left))
+
 
 @dataclass(frozen=True)
 class Labelled(OwnData):
@@ -59,12 +69,19 @@ class Scans(OwnData):
     """Volumes in LPS order with spacing, one or more per subject.
 
     volumes[i].labels: name → array on the same grid: 'label' for a map of whole numbers, 'target'
-    for another contrast. names: label number → structure, empty where none are given.
+    for another contrast. names: label number → structure, empty where none are given. Volumes may
+    be read anew each time that one is taken: ask `heads` for what is known without their voxels.
     """
 
-    what: ClassVar[str] = "volumes (NIfTI, DICOM or Decathlon)"
-    volumes: tuple[Volume, ...]
+    what: ClassVar[str] = "volumes (NIfTI, NRRD, DICOM or Decathlon)"
+    volumes: Sequence[Volume]
     names: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """Each volume without its voxels."""
+        known = getattr(self.volumes, "heads", None)
+        return tuple(volume.head for volume in self.volumes) if known is None else known
 
 
 @dataclass(frozen=True)
