@@ -24,7 +24,12 @@ def read(place, **said):
 
 
 def mr(folder, volume, **tags):
-    tags = {"Modality": "MR", "SOPClassUID": MR, "RescaleSlope": None} | tags
+    tags = {
+        "Modality": "MR",
+        "SOPClassUID": MR,
+        "RescaleSlope": None,
+        "RescaleIntercept": None,
+    } | tags
     series(folder, volume, **tags)
 
 
