@@ -1,7 +1,5 @@
 """The user's own volumes: forms that people have, grids and numbers that are looked at, streams."""
 
-import gzip
-import json
 import struct
 
 import nibabel

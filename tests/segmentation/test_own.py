@@ -63,7 +63,7 @@ def test_volumes_without_a_label_map_are_named_and_left_out_on_request():
     data = scans(8)
     for place in (2, 5):
         data.volumes[place].labels.clear()
-    with pytest.raises(CourseError, match="p2, p5 .*2 of 8 volumes have no label map.*--skip"):
+    with pytest.raises(CourseError, match=r"p2, p5 .*2 of 8 volumes have no label map.*--skip"):
         own.own_cases(data, "smoke", 0)
     parts = own.own_cases(data, "class", 0, skip=True)
     assert sum(map(len, (parts.train, parts.validation, parts.test))) == 6
@@ -87,7 +87,7 @@ def test_a_given_split_is_kept_and_visits_of_one_subject_stay_together():
 def test_two_units_in_one_set_are_refused():
     data = scans()
     mixed = (replace(data.volumes[0], unit="HU"), *data.volumes[1:])
-    with pytest.raises(CourseError, match="p0 holds HU .*--unit"):
+    with pytest.raises(CourseError, match=r"p0 holds HU .*--unit"):
         own.own_cases(replace(data, volumes=mixed), "smoke", 0)
 
 

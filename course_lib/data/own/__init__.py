@@ -69,10 +69,8 @@ def reader(dataset: str) -> str:
     place = location(dataset)
     if place.suffix == ".npz":
         return "labelled"
-    if (place / "dataset.json").is_file():
-        return "scans"
     if place.is_dir():
-        for name in ("boxes", "scans", "dicom", "pictures"):
+        for name in ("boxes", "voc", "yolo", "scans", "dicom", "pictures"):
             if _module(name).holds(place):
                 return name
     raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")
@@ -102,12 +100,15 @@ def fingerprint(dataset: str) -> str:
 
 
 def expect(data: OwnData, kinds: type[Kind] | tuple[type[Kind], ...], task: str) -> Kind:
-    """The same data, which are of one of `kinds`.
+    """The same data, which are of one of `kinds`, or as far as they are.
 
     Raises CourseError when they are not, and says what `task` can use instead.
     """
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
-    if not isinstance(data, kinds):
+    for seen in (data, *data.also):
+        if isinstance(seen, kinds):
+            return seen
+    else:
         wanted = " or ".join(kind.what for kind in kinds)
         raise CourseError(f"{data.source} is {data.what}, but {task} needs {wanted}.")
     return data

@@ -8,15 +8,15 @@ study; where several could be meant the owner is asked.
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import overload
 
 from course_lib.data.own import dicom_series, files, given, subjects, tables
-from course_lib.data.own.dicom_grid import Grid
 from course_lib.data.own.dicom_headers import Plane, is_dicom, planes
 from course_lib.data.own.dicom_pixels import shown, values
 from course_lib.data.own.dicom_series import PLANAR, Series
 from course_lib.data.own.kinds import LeftOut, Pictures, Scans
 from course_lib.data.own.reading import Reading
-from course_lib.data.volume import HU_RANGE, Volume
+from course_lib.data.volume import HU_RANGE, Head, Volume
 from course_lib.errors import CourseError
 
 NOBODY = frozenset(
@@ -68,23 +68,50 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Scans | Pic
         source=place,
         provenance="measured: DICOM series of your own",
         licence="as you know it",
-        volumes=tuple(
-            volume(series.grid, series.subject, name, _unit(series, reading))
-            for series, name in zip(taken, names, strict=True)
-            if series.grid is not None
-        ),
+        volumes=Streamed(place, taken, names, [_unit(series, reading) for series in taken]),
         given=given.by_name(names, split),
         left_out=tuple(left),
         notes=(*notes, *said, *_notes(taken, reading)),
     )
 
 
-def volume(grid: Grid, subject: str, name: str, unit: str) -> Volume:
-    """A series as a volume in LPS order, CT in HU."""
-    measured = values(grid.planes, unit)
-    fill = HU_RANGE[0] if unit == "HU" else float(measured.min())
-    image, spacing, origin = grid.volume(measured, fill)
-    return Volume(image, spacing, subject, unit, origin, name=name)
+class Streamed(Sequence[Volume]):
+    """The volumes of DICOM series. `heads` says what each is; its pixels are read when it is taken
+    and not kept."""
+
+    def __init__(
+        self, place: Path, series: Sequence[Series], names: Sequence[str], units: Sequence[str]
+    ) -> None:
+        self.place, self._series = place, list(series)
+        self.heads = tuple(map(_head, series, names, units))
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    @overload
+    def __getitem__(self, index: int) -> Volume: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Volume, ...]: ...
+    def __getitem__(self, index: int | slice) -> Volume | tuple[Volume, ...]:
+        if isinstance(index, slice):
+            return tuple(self[k] for k in range(*index.indices(len(self))))
+        head, grid = self.heads[index], self._series[index].grid
+        if grid is None:
+            raise CourseError(f"{head.case} in {self.place} is no volume.")
+        measured = values(grid.planes, head.unit)
+        fill = HU_RANGE[0] if head.unit == "HU" else float(measured.min())
+        image, placed = grid.volume(measured, fill), grid.placed
+        return Volume(
+            image, placed.spacing_mm, head.subject, head.unit, placed.origin_mm, name=head.case
+        )
+
+
+def _head(series: Series, name: str, unit: str) -> Head:
+    if series.grid is None:
+        raise CourseError(f"{series.label} is no volume.")
+    placed = series.grid.placed
+    z, y, x = placed.shape
+    return Head(name, series.subject, (z, y, x), placed.spacing_mm, unit)
 
 
 def _whose(images: Sequence[Plane], reading: Reading) -> tuple[list[str], tuple[str, ...]]:

@@ -97,13 +97,13 @@ def _known(head: Any) -> bool:
 
 def _by_simpleitk(head: Any) -> np.ndarray:
     """Stored numbers of lossless JPEG and JPEG-LS, from a copy without anything that rescales."""
+    import pydicom
     import SimpleITK
 
-    plain = type(head)(head)
+    rescaling = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", *GROUPS)
+    plain = pydicom.Dataset()
+    plain.update({e.tag: e for e in head if e.keyword not in rescaling})
     plain.file_meta = head.file_meta
-    for name in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", *GROUPS):
-        if name in plain:
-            del plain[name]
     plain.PhotometricInterpretation = "MONOCHROME2"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "image.dcm"

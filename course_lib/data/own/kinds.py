@@ -29,6 +29,8 @@ class OwnData:
         given: name of an item (or of a subject) → its part, where the owner gives a split.
         left_out: what is not used.
         notes: sentences on how the data were understood.
+        also: the same data seen otherwise, for questions that do not ask about all of it: pictures
+            with masks are pictures too.
     """
 
     what: ClassVar[str] = "data"
@@ -38,6 +40,7 @@ class OwnData:
     given: dict[str, str] = field(default_factory=dict, kw_only=True)
     left_out: tuple[LeftOut, ...] = field(default=(), kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    also: tuple["OwnData", ...] = field(default=(), kw_only=True)
 
     def told(self) -> tuple[str, ...]:
         """The notes, and what was left out and why, cases of one reason in one sentence."""
@@ -50,11 +53,13 @@ class OwnData:
 
 @dataclass(frozen=True)
 class Labelled(OwnData):
-    """Labelled images with the published split.
+    """Labelled images with their split, the owner's or one by subject.
 
     images: 'train', 'validation', 'test' → float32 (n, C, y, x) or (n, C, z, y, x) in 0 … 1.
     labels: part → int64 (n,), or (n, classes) of 0 and 1 where several may hold.
-    subjects: part → names. MedMNIST names no patients: each image counts as one.
+    subjects: part → whom each is of. names: part → a name for each image, empty: the subject's.
+    MedMNIST names no patients: each image counts as one. published: whose split it is, if it is a
+    published one.
     """
 
     what: ClassVar[str] = "labelled images (MedMNIST)"
@@ -62,6 +67,8 @@ class Labelled(OwnData):
     labels: dict[str, np.ndarray]
     classes: tuple[str, ...]
     subjects: dict[str, list[str]]
+    names: dict[str, list[str]] = field(default_factory=dict)
+    published: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,13 @@ class Scans(OwnData):
 class Boxed(OwnData):
     """Pictures with boxes.
 
-    images: float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in pixels (top, left,
-    bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects: whom each is of.
+    images: decoded when asked for, float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in
+    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects:
+    whom each is of.
     """
 
-    what: ClassVar[str] = "pictures with boxes (COCO)"
-    images: tuple[np.ndarray, ...]
+    what: ClassVar[str] = "pictures with boxes (COCO, Pascal VOC, YOLO)"
+    images: Sequence[np.ndarray]
     boxes: tuple[np.ndarray, ...]
     labels: tuple[np.ndarray, ...]
     classes: tuple[str, ...]
@@ -103,10 +111,10 @@ class Boxed(OwnData):
 
 @dataclass(frozen=True)
 class Pictures(OwnData):
-    """Grey pictures. images: float32 (y, x) in 0 … 1 each. names: file stems. subjects: whom each
-    is of."""
+    """Grey pictures. images: float32 (y, x) in 0 … 1 each, decoded when asked for. names: file
+    stems. subjects: whom each is of."""
 
     what: ClassVar[str] = "2D pictures"
-    images: tuple[np.ndarray, ...]
+    images: Sequence[np.ndarray]
     names: tuple[str, ...]
     subjects: tuple[str, ...]

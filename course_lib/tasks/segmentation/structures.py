@@ -154,8 +154,8 @@ QUESTION = Question(
         "dice": Metric(
             "",
             "higher",
-            "Overlap 2|P∩T| / (|P|+|T|), mean over the structures of a case; 0 for one that is missed "
-            "or made up.",
+            "Overlap 2|P∩T| / (|P|+|T|), mean over the structures of a case; 0 for one that is "
+            "missed or made up.",
         ),
         "hd95": Metric(
             "mm",
