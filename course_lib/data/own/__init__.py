@@ -43,7 +43,7 @@ __all__ = [
 
 Kind = TypeVar("Kind", bound=OwnData)
 FORMATS = (
-    "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, "
+    "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, of k-space (.h5, .npy), "
     "a COCO folder (a .json with images and boxes), or a folder of PNG, JPEG or TIFF pictures"
 )
 
@@ -70,7 +70,7 @@ def reader(dataset: str) -> str:
     if place.suffix == ".npz":
         return "labelled"
     if place.is_dir():
-        for name in ("boxes", "voc", "yolo", "scans", "dicom", "pictures"):
+        for name in ("boxes", "voc", "yolo", "scans", "dicom", "kspace", "pictures"):
             if _module(name).holds(place):
                 return name
     raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")
