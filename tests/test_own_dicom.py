@@ -347,7 +347,12 @@ def test_ct_without_rescale_values_is_not_in_hu(tmp_path):
     found = read(tmp_path)
     assert {v.unit for v in found.volumes} == {"a.u."}
     assert "--unit HU" in " ".join(found.notes)
-    assert {v.unit for v in read(tmp_path, unit="HU").volumes} == {"HU"}
+    with pytest.raises(CourseError, match="said to be in HU, but its smallest value is 0"):
+        read(tmp_path, unit="HU").volumes[0]
+    for name in "xyz":
+        series(tmp_path / "meant" / name, ramp() - 1000, RescaleSlope=None, RescaleIntercept=None)
+    (volume, *_) = read(tmp_path / "meant", unit="HU").volumes
+    assert volume.unit == "HU" and volume.image.min() == -1000
     dataset = f"path:{tmp_path}"
     with pytest.raises(CourseError, match="HU"):
         catalogue.question("denoising", dataset).make(dataset, "smoke", 0)

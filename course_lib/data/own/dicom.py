@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import overload
 
-from course_lib.data.own import dicom_series, files, given, subjects, tables
+from course_lib.data.own import checks, dicom_series, files, given, subjects, tables
 from course_lib.data.own.dicom_headers import Plane, is_dicom, planes
 from course_lib.data.own.dicom_pixels import shown, values
 from course_lib.data.own.dicom_series import PLANAR, Series
@@ -99,6 +99,8 @@ class Streamed(Sequence[Volume]):
         if grid is None:
             raise CourseError(f"{head.case} in {self.place} is no volume.")
         measured = values(grid.planes, head.unit)
+        if head.unit == "HU" and _unit(self._series[index], Reading()) != "HU":
+            checks.hounsfield(measured, head.case)  # the owner's word, not the file's
         fill = HU_RANGE[0] if head.unit == "HU" else float(measured.min())
         image, placed = grid.volume(measured, fill), grid.placed
         return Volume(

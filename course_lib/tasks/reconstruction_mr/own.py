@@ -1,4 +1,4 @@
-"""MR reconstruction of the user's own data: magnitudes with a simulated phase, or measured k-space."""
+"""MR reconstruction of the user's own magnitudes with a simulated phase, or measured k-space."""
 
 from dataclasses import replace
 
