@@ -212,8 +212,10 @@ def test_slices_of_two_sizes_or_directions_are_not_stacked(tmp_path):
        ImageOrientationPatient=[0, 1, 0, 0, 0, -1],
        each=lambda k: {"ImagePositionPatient": [3 * k, 0, 0]})  # fmt: skip
     mr(tmp_path / "a", ramp(1, 9, 9), SeriesInstanceUID="1.5", SeriesDescription="T1")
-    with pytest.raises(CourseError, match=r"4 of 8 x 7.*sagittal.*6 of 8 x 7.*axial"):
+    with pytest.raises(CourseError) as refused:
         read(tmp_path)
+    for word in ("6 of 8 x 7, 2 mm apart, axial", "4 of 8 x 7, 3 mm apart, sagittal"):
+        assert word in str(refused.value)
     found = read(tmp_path, series="sagittal")
     assert found.volumes[0].spacing_mm == (1.0, 1.0, 3.0)
     assert ("a single slice") in [left.why for left in found.left_out]
@@ -349,13 +351,13 @@ def test_ct_without_rescale_values_is_not_in_hu(tmp_path):
     assert "--unit HU" in " ".join(found.notes)
     with pytest.raises(CourseError, match="said to be in HU, but its smallest value is 0"):
         read(tmp_path, unit="HU").volumes[0]
+    dataset = f"path:{tmp_path}"
+    with pytest.raises(CourseError, match="HU"):
+        catalogue.question("denoising", dataset).make(dataset, "smoke", 0)
     for name in "xyz":
         series(tmp_path / "meant" / name, ramp() - 1000, RescaleSlope=None, RescaleIntercept=None)
     (volume, *_) = read(tmp_path / "meant", unit="HU").volumes
     assert volume.unit == "HU" and volume.image.min() == -1000
-    dataset = f"path:{tmp_path}"
-    with pytest.raises(CourseError, match="HU"):
-        catalogue.question("denoising", dataset).make(dataset, "smoke", 0)
 
 
 def test_rescale_values_of_each_slice_and_padding(tmp_path):

@@ -1,12 +1,13 @@
 """The user's own data: `--dataset path:FOLDER`. What a path holds.
 
-Five formats are known by what lies in the path:
+Formats are known by what lies in the path:
 
 - a MedMNIST file (`breastmnist.npz`, `nodulemnist3d_64.npz`) → `Labelled`;
 - a Medical Segmentation Decathlon folder (`dataset.json`) → `Scans` with labels;
 - a folder of NIfTI volumes, or with folders of volumes of equal names (`images/` and `labels/`,
   or `source/` and `target/`) → `Scans`;
-- a folder of DICOM series → `Scans`;
+- a folder of DICOM series → `Scans`, or of X-rays → `Pictures`;
+- a folder of measured k-space (`.h5`, complex `.npy`) → `KSpace`;
 - a COCO folder (a JSON file with images and boxes) → `Boxed`;
 - a folder of 2D pictures (PNG, JPEG, TIFF) → `Pictures`.
 
@@ -44,7 +45,8 @@ __all__ = [
 Kind = TypeVar("Kind", bound=OwnData)
 FORMATS = (
     "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, "
-    "of k-space (.h5, .npy), a COCO folder (a .json with images and boxes), or a folder of PNG, JPEG or TIFF pictures"
+    "of k-space (.h5, .npy), a COCO folder (a .json with images and boxes), or a folder of PNG, JPEG "
+    "or TIFF pictures"
 )
 
 
