@@ -45,8 +45,8 @@ __all__ = [
 Kind = TypeVar("Kind", bound=OwnData)
 FORMATS = (
     "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, "
-    "of k-space (.h5, .npy), a COCO folder (a .json with images and boxes), or a folder of PNG, JPEG "
-    "or TIFF pictures"
+    "of k-space (.h5, .npy), a COCO folder (a .json with images and boxes), or a folder of "
+    "PNG, JPEG or TIFF pictures"
 )
 
 
