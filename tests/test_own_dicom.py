@@ -14,7 +14,7 @@ from tests.own_dicom import CAPTURE, CT, DX, MR, frames, image, save, series
 UP = np.array([0.0, 0.0, 1.0])
 
 
-def ramp(slices=6, rows=8, columns=7, start=0):
+def ramp(slices=6, rows=8, columns=7, start=-100):
     count = slices * rows * columns
     return np.arange(start, start + count, dtype=np.float32).reshape(slices, rows, columns)
 
@@ -293,12 +293,12 @@ def test_slices_that_jump_sideways_are_refused(tmp_path):
 def test_thin_slices_below_and_thick_above_are_brought_to_the_finer_step(tmp_path, between):
     steps = [4.2] * 6 + [between] + [7.4] * 5
     places = np.concatenate([[0.0], np.cumsum(steps)])
-    volume = np.ones((len(places), 5, 6)) * (10 * places)[:, None, None]  # a slope along z
+    volume = np.ones((len(places), 5, 6)) * (10 * places - 400)[:, None, None]  # a slope along z
     series(tmp_path / "a", volume, places=[round(float(z), 3) for z in places])
     found = read(tmp_path)
     image = found.volumes[0].image
     assert found.volumes[0].spacing_mm[0] == pytest.approx(4.2)
-    assert image[:, 0, 0] == pytest.approx(42 * np.arange(len(image)), abs=1)
+    assert image[:, 0, 0] == pytest.approx(42 * np.arange(len(image)) - 400, abs=1)
     assert len(image) == int(places[-1] / 4.2) + 1
     assert "4.2, 7.4 mm" in " ".join(found.notes)
 
@@ -345,7 +345,7 @@ def test_every_bad_subject_is_named_at_once_and_left_out_on_request(tmp_path):
 
 def test_ct_without_rescale_values_is_not_in_hu(tmp_path):
     for name in "abcd":
-        series(tmp_path / name, ramp(), RescaleSlope=None, RescaleIntercept=None)
+        series(tmp_path / name, ramp(start=0), RescaleSlope=None, RescaleIntercept=None)
     found = read(tmp_path)
     assert {v.unit for v in found.volumes} == {"a.u."}
     assert "--unit HU" in " ".join(found.notes)
@@ -355,7 +355,7 @@ def test_ct_without_rescale_values_is_not_in_hu(tmp_path):
     with pytest.raises(CourseError, match="HU"):
         catalogue.question("denoising", dataset).make(dataset, "smoke", 0)
     for name in "xyz":
-        series(tmp_path / "meant" / name, ramp() - 1000, RescaleSlope=None, RescaleIntercept=None)
+        series(tmp_path / "meant" / name, ramp(start=-1000), RescaleSlope=None, RescaleIntercept=None)
     (volume, *_) = read(tmp_path / "meant", unit="HU").volumes
     assert volume.unit == "HU" and volume.image.min() == -1000
 
@@ -372,14 +372,14 @@ def test_rescale_values_of_each_slice_and_padding(tmp_path):
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_monochrome1_is_turned_the_right_way_up(tmp_path, compressed):
-    mr(tmp_path / "a", 1023 - ramp(), PhotometricInterpretation="MONOCHROME1", BitsStored=10,
+    mr(tmp_path / "a", 1023 - ramp(start=0), PhotometricInterpretation="MONOCHROME1", BitsStored=10,
        HighBit=9, PixelRepresentation=0)  # fmt: skip
     if compressed:
         for file in (tmp_path / "a").iterdir():
             head = pydicom.dcmread(file)
             head.compress(RLELossless)
             save(head, file)
-    assert np.array_equal(read(tmp_path).volumes[0].image, ramp())
+    assert np.array_equal(read(tmp_path).volumes[0].image, ramp(start=0))
 
 
 def test_monochrome1_does_not_turn_hounsfield_units(tmp_path):
@@ -395,7 +395,7 @@ def test_lossless_jpeg_is_decoded_with_its_rescale_values(tmp_path):
     writer.UseCompressionOn()
     writer.SetCompressor("JPEG")  # GDCM's word for lossless JPEG
     (tmp_path / "a").mkdir()
-    for k, plane in enumerate(ramp() - 1000):
+    for k, plane in enumerate(ramp(start=-1000)):
         slice_ = SimpleITK.GetImageFromArray(plane[None].astype(np.int16))
         for tag, value in {
             "0008|0060": "CT",
@@ -411,7 +411,7 @@ def test_lossless_jpeg_is_decoded_with_its_rescale_values(tmp_path):
         writer.Execute(slice_)
     syntax = pydicom.dcmread(tmp_path / "a" / "0.dcm").file_meta.TransferSyntaxUID
     assert "JPEG Lossless" in syntax.name
-    assert np.array_equal(read(tmp_path).volumes[0].image, ramp() - 1000)
+    assert np.array_equal(read(tmp_path).volumes[0].image, ramp(start=-1000))
 
 
 @pytest.mark.parametrize("turn", ["LPS", "RAS", "sagittal"])
@@ -489,6 +489,31 @@ def test_only_headers_are_read_to_choose(tmp_path, monkeypatch):
     found, broken = dicom_headers.planes(tmp_path, files)
     assert len(found) == 6 and not broken
     assert found[0].modality == "CT" and found[0].sop_class == CT
+
+
+def test_pixels_that_cannot_be_decoded_are_named_and_left_out_on_request(tmp_path):
+    for name in "abcd":
+        series(tmp_path / name, ramp(6, 40, 40))
+    for folder in "bd":
+        for file in (tmp_path / folder).iterdir():
+            head = pydicom.dcmread(file)
+            head.compress(RLELossless)
+            save(head, file)
+        file = sorted((tmp_path / folder).iterdir())[3]
+        file.write_bytes(file.read_bytes()[:-900])
+    with pytest.raises(CourseError, match=r"2 of 4 cases.*b: .*cannot be decoded.*d: .*--skip"):
+        read(tmp_path).volumes[1]
+    found = read(tmp_path, skip=True)
+    assert [v.subject for v in found.volumes] == ["a", "c"]
+    assert [left.name for left in found.left_out] == ["b", "d"]
+
+
+def test_ct_whose_rescale_values_do_nothing_is_not_in_hu(tmp_path):
+    for name in "abc":
+        series(tmp_path / name, ramp(start=0), RescaleSlope=1, RescaleIntercept=0)
+    with pytest.raises(CourseError, match=r"3 of 3 cases.*said to be in HU.*--unit a\.u\."):
+        read(tmp_path).volumes[0]
+    assert read(tmp_path, unit="a.u.").volumes[0].image.min() == 0
 
 
 # ---- pictures

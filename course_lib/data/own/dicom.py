@@ -8,15 +8,14 @@ study; where several could be meant the owner is asked.
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import overload
 
 from course_lib.data.own import checks, dicom_series, files, given, subjects, tables
 from course_lib.data.own.dicom_headers import Plane, is_dicom, planes
 from course_lib.data.own.dicom_pixels import shown, values
 from course_lib.data.own.dicom_series import PLANAR, Series
+from course_lib.data.own.dicom_volumes import Streamed
 from course_lib.data.own.kinds import LeftOut, Pictures, Scans
 from course_lib.data.own.reading import Reading
-from course_lib.data.volume import HU_RANGE, Head, Volume
 from course_lib.errors import CourseError
 
 NOBODY = frozenset(
@@ -62,6 +61,12 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Scans | Pic
         for s in [*volumes, *others]
         if id(s) not in used
     ]
+    if reading.skip:  # then all are looked at, so that what is left can be used
+        looked = Streamed(place, taken, _names(taken), [_unit(s, reading) for s in taken])
+        faults = looked.faults()
+        left += [LeftOut(name, why) for name, why in faults.items()]
+        taken = [s for s, h in zip(taken, looked.heads, strict=True) if h.case not in faults]
+        checks.refuse(place, {} if taken else faults, len(faults))
     names = _names(taken)
     split, said = _given(place, [s.first for s in taken], [s.subject for s in taken], reading)
     return Scans(
@@ -73,47 +78,6 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Scans | Pic
         left_out=tuple(left),
         notes=(*notes, *said, *_notes(taken, reading)),
     )
-
-
-class Streamed(Sequence[Volume]):
-    """The volumes of DICOM series. `heads` says what each is; its pixels are read when it is taken
-    and not kept."""
-
-    def __init__(
-        self, place: Path, series: Sequence[Series], names: Sequence[str], units: Sequence[str]
-    ) -> None:
-        self.place, self._series = place, list(series)
-        self.heads = tuple(map(_head, series, names, units))
-
-    def __len__(self) -> int:
-        return len(self._series)
-
-    @overload
-    def __getitem__(self, index: int) -> Volume: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Volume, ...]: ...
-    def __getitem__(self, index: int | slice) -> Volume | tuple[Volume, ...]:
-        if isinstance(index, slice):
-            return tuple(self[k] for k in range(*index.indices(len(self))))
-        head, grid = self.heads[index], self._series[index].grid
-        if grid is None:
-            raise CourseError(f"{head.case} in {self.place} is no volume.")
-        measured = values(grid.planes, head.unit)
-        if head.unit == "HU" and _unit(self._series[index], Reading()) != "HU":
-            checks.hounsfield(measured, head.case)  # the owner's word, not the file's
-        fill = HU_RANGE[0] if head.unit == "HU" else float(measured.min())
-        image, placed = grid.volume(measured, fill), grid.placed
-        return Volume(
-            image, placed.spacing_mm, head.subject, head.unit, placed.origin_mm, name=head.case
-        )
-
-
-def _head(series: Series, name: str, unit: str) -> Head:
-    if series.grid is None:
-        raise CourseError(f"{series.label} is no volume.")
-    placed = series.grid.placed
-    z, y, x = placed.shape
-    return Head(name, series.subject, (z, y, x), placed.spacing_mm, unit)
 
 
 def _whose(images: Sequence[Plane], reading: Reading) -> tuple[list[str], tuple[str, ...]]:
