@@ -355,7 +355,9 @@ def test_ct_without_rescale_values_is_not_in_hu(tmp_path):
     with pytest.raises(CourseError, match="HU"):
         catalogue.question("denoising", dataset).make(dataset, "smoke", 0)
     for name in "xyz":
-        series(tmp_path / "meant" / name, ramp(start=-1000), RescaleSlope=None, RescaleIntercept=None)
+        series(
+            tmp_path / "meant" / name, ramp(start=-1000), RescaleSlope=None, RescaleIntercept=None
+        )
     (volume, *_) = read(tmp_path / "meant", unit="HU").volumes
     assert volume.unit == "HU" and volume.image.min() == -1000
 
