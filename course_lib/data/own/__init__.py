@@ -7,7 +7,8 @@ Formats are known by what lies in the path:
 - a Medical Segmentation Decathlon folder (`dataset.json`) → `Scans` with labels;
 - a folder of NIfTI volumes, or with folders of volumes of equal names (`images/` and `labels/`,
   or `source/` and `target/`) → `Scans`;
-- a folder of DICOM series → `Scans`;
+- a folder of DICOM series → `Scans`, or of X-rays → `Pictures`;
+- a folder of measured k-space (`.h5`, complex `.npy`) → `KSpace`;
 - pictures with boxes: COCO (JSON), Pascal VOC (XML), YOLO (text) → `Boxed`;
 - pictures with masks (`images/` and `masks/`, `x.png` and `x_mask.png`) → `Masked`;
 - a folder of 2D pictures (PNG, JPEG, TIFF, …) → `Pictures`.
@@ -45,10 +46,11 @@ __all__ = [
 ]
 
 Kind = TypeVar("Kind", bound=OwnData)
+READERS = ("boxes", "voc", "yolo", "masks", "scans", "dicom", "kspace", "labels", "pictures")
 FORMATS = (
     "a MedMNIST npz, a Decathlon folder (dataset.json), a folder of NIfTI volumes or DICOM series, "
-    "pictures with boxes (COCO, Pascal VOC, YOLO), pictures with masks, a folder of pictures for "
-    "each class, a CSV of labels, or a folder of PNG, JPEG or TIFF pictures"
+    "of k-space (.h5, .npy), pictures with boxes (COCO, Pascal VOC, YOLO), pictures with masks, a "
+    "folder of pictures for each class, a CSV of labels, or a folder of PNG, JPEG or TIFF pictures"
 )
 
 
@@ -76,7 +78,7 @@ def reader(dataset: str) -> str:
     if place.suffix == ".npz":
         return "labelled"
     if place.is_dir():
-        for name in ("boxes", "voc", "yolo", "masks", "scans", "dicom", "labels", "pictures"):
+        for name in READERS:
             if _module(name).holds(place):
                 return name
     raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")

@@ -9,14 +9,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from course_lib.data.own import dicom_series, files, given, subjects, tables
-from course_lib.data.own.dicom_grid import Grid
+from course_lib.data.own import checks, dicom_series, files, given, subjects, tables
 from course_lib.data.own.dicom_headers import Plane, is_dicom, planes
 from course_lib.data.own.dicom_pixels import shown, values
 from course_lib.data.own.dicom_series import PLANAR, Series
+from course_lib.data.own.dicom_volumes import Streamed
 from course_lib.data.own.kinds import LeftOut, Pictures, Scans
 from course_lib.data.own.reading import Reading
-from course_lib.data.volume import HU_RANGE, Volume
 from course_lib.errors import CourseError
 
 NOBODY = frozenset(
@@ -62,29 +61,23 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Scans | Pic
         for s in [*volumes, *others]
         if id(s) not in used
     ]
+    if reading.skip:  # then all are looked at, so that what is left can be used
+        looked = Streamed(place, taken, _names(taken), [_unit(s, reading) for s in taken])
+        faults = looked.faults()
+        left += [LeftOut(name, why) for name, why in faults.items()]
+        taken = [s for s, h in zip(taken, looked.heads, strict=True) if h.case not in faults]
+        checks.refuse(place, {} if taken else faults, len(faults))
     names = _names(taken)
     split, said = _given(place, [s.first for s in taken], [s.subject for s in taken], reading)
     return Scans(
         source=place,
         provenance="measured: DICOM series of your own",
         licence="as you know it",
-        volumes=tuple(
-            volume(series.grid, series.subject, name, _unit(series, reading))
-            for series, name in zip(taken, names, strict=True)
-            if series.grid is not None
-        ),
+        volumes=Streamed(place, taken, names, [_unit(series, reading) for series in taken]),
         given=given.by_name(names, split),
         left_out=tuple(left),
         notes=(*notes, *said, *_notes(taken, reading)),
     )
-
-
-def volume(grid: Grid, subject: str, name: str, unit: str) -> Volume:
-    """A series as a volume in LPS order, CT in HU."""
-    measured = values(grid.planes, unit)
-    fill = HU_RANGE[0] if unit == "HU" else float(measured.min())
-    image, spacing, origin = grid.volume(measured, fill)
-    return Volume(image, spacing, subject, unit, origin, name=name)
 
 
 def _whose(images: Sequence[Plane], reading: Reading) -> tuple[list[str], tuple[str, ...]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_lib.data.own.dicom_headers import Plane
-from course_lib.data.volume import floats
+from course_lib.data.volume import Placed, lps
 from course_lib.errors import CourseError
 
 SHIFT = 0.1  # pixels; less is rounding of positions
@@ -52,16 +52,20 @@ class Grid:
         before, after = -self.shifts.min(0), self.shifts.max(0)
         return np.ceil(np.stack([before, after], 1).clip(0) - 1e-6).astype(int)
 
-    def shape(self) -> tuple[int, int, int]:
-        """Of the volume in LPS order (z, y, x), known without its pixels."""
-        more = self.margins.sum(1)
-        rows, columns = self.planes[0].rows + int(more[0]), self.planes[0].columns + int(more[1])
-        sizes = (len(self.wanted), rows, columns)
-        (z, y, x), _ = _turn(self.directions)
-        return sizes[z], sizes[y], sizes[x]
+    @property
+    def placed(self) -> Placed:
+        """How the volume lies, with its margins, known without its pixels."""
+        (top, below), (left, right) = self.margins
+        first = np.asarray(self.planes[0].position, float)
+        affine = np.eye(4)
+        affine[:3, :3] = (self.directions * np.array(self.spacing)[:, None])[::-1].T
+        affine[:3, 3] = first - affine[:3, :2] @ (left, top)
+        affine[:2] *= -1  # from LPS to RAS, as NIfTI has it
+        rows, columns = self.planes[0].rows + top + below, self.planes[0].columns + left + right
+        return lps((int(columns), int(rows), len(self.wanted)), affine)
 
-    def volume(self, values: np.ndarray, fill: float) -> tuple[np.ndarray, tuple, tuple]:
-        """The values on the grid in LPS order, with spacing and origin (z, y, x) in mm.
+    def volume(self, values: np.ndarray, fill: float) -> np.ndarray:
+        """The values on the grid in LPS order (z, y, x).
 
         Arguments:
             values: float32 (n, rows, columns) of `planes`.
@@ -71,16 +75,7 @@ class Grid:
             values = _shifted(values, self.shifts, self.margins, fill)
         if len(self.steps) > 1:
             values = _interpolated(values, self.depth, self.wanted)
-        corner = np.asarray(self.planes[0].position, float)
-        corner = corner - (self.margins[:, 0] * self.spacing[1:]) @ self.directions[1:]
-        axes, flips = _turn(self.directions)
-        spacing = [self.spacing[axis] for axis in axes]
-        for axis, flip in zip(axes, flips, strict=True):
-            if flip:
-                length = (values.shape[axis] - 1) * self.spacing[axis]
-                corner = corner + length * self.directions[axis]
-        turned = values.transpose(axes)[tuple(slice(None, None, -1 if f else 1) for f in flips)]
-        return np.ascontiguousarray(turned), floats(*spacing), floats(*corner[::-1])
+        return np.ascontiguousarray(self.placed.turned(values.transpose(2, 1, 0)))
 
 
 def stacked(planes: Sequence[Plane]) -> Grid:
@@ -209,14 +204,3 @@ def _interpolated(values: np.ndarray, depth: np.ndarray, wanted: np.ndarray) -> 
     share = (wanted - depth[above - 1]) / (depth[above] - depth[above - 1])
     share = share.clip(0, 1).astype(np.float32)[:, None, None]
     return values[above - 1] * (1 - share) + values[above] * share
-
-
-def _turn(directions: np.ndarray) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """Which of (slices, rows, columns) becomes z, y, x, and which of these run backwards."""
-    from nibabel import orientations
-
-    affine = np.eye(4)
-    affine[:3, :3] = directions.T  # its world is LPS; which world does not matter to axes
-    found = orientations.io_orientation(affine)  # of each of ours: which of x, y, z, and its sign
-    ours = {int(axis): (k, sign < 0) for k, (axis, sign) in enumerate(found)}
-    return tuple(ours[a][0] for a in (2, 1, 0)), tuple(bool(ours[a][1]) for a in (2, 1, 0))

@@ -100,10 +100,10 @@ def _by_simpleitk(head: Any) -> np.ndarray:
     import pydicom
     import SimpleITK
 
-    plain = pydicom.dcmread(head.filename, force=True)
-    for name in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", *GROUPS):
-        if name in plain:
-            del plain[name]
+    rescaling = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", *GROUPS)
+    plain = pydicom.Dataset()
+    plain.update({e.tag: e for e in head if e.keyword not in rescaling})
+    plain.file_meta = head.file_meta
     plain.PhotometricInterpretation = "MONOCHROME2"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "image.dcm"

@@ -63,7 +63,7 @@ def _never(plane: Plane) -> str:
     placed = plane.position is not None and plane.orientation is not None
     kind = plane.telling.get("ImageType", "").upper()
     if not plane.rows or not plane.columns:
-        return "no image"
+        return "cut off, or without pixels" if plane.modality in (*SOLID, *PLANAR) else "no image"
     if not plane.grey:
         return "colour"
     if plane.modality in PLANAR and plane.frames == 1:
