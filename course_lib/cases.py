@@ -5,6 +5,7 @@ slices of tensors that already lie on the device and splits can be made by subje
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -192,7 +193,7 @@ def subject_split(subjects: Sequence[str]) -> dict[str, str]:
     >>> sorted(subject_split(["a", "b", "c"]).values())
     ['test', 'train', 'validation']
     """
-    names = sorted(set(subjects), key=lambda name: hashlib.sha256(name.encode()).digest())
+    names = sorted(set(subjects), key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
     if len(names) < 3:
         raise CourseError(
             f"{len(names)} subjects cannot be split into training, validation and test; at least "

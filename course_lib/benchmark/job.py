@@ -21,11 +21,12 @@ from course_lib.cases import is_own
 from course_lib.catalogue import outside
 from course_lib.code import code_hash
 from course_lib.data import own
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, Refused
 
 if TYPE_CHECKING:
-    from course_lib.tasks.base import Question
+    from course_lib.tasks.base import Question, Splits
 
+SEEDS = 2**31  # what every library's generator takes
 VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
 
 
@@ -50,7 +51,8 @@ class Job:
         return catalogue.question(self.task, self.dataset)
 
     def check(self) -> None:
-        """Raises CourseError when the task, method, data set or profile does not exist or fit."""
+        """Raises CourseError when the task, method, data set, profile, seed or an option does not
+        exist or fit."""
         catalogue.section(self.task)
         entry, question = catalogue.entry(self.method), self.question
         if entry.section not in ("", self.task):
@@ -70,6 +72,31 @@ class Job:
                 f"{entry.name} answers another question than {self.dataset!r} asks; "
                 f"its data sets are: {', '.join(fitting)}."
             )
+        if not 0 <= self.seed < SEEDS:
+            raise CourseError(f"A seed is a whole number from 0 to {SEEDS - 1}, not {self.seed}.")
+        if self.options:
+            catalogue.build(self.method, **self.options)
+
+    def look(self) -> None:
+        """Looks whether the data are here, and at data of the user's own as far as the smallest
+        profile does: what does not fit is found out in seconds, with nothing trained.
+
+        Raises Refused with the reason.
+        """
+        from course_lib.data import fetch
+
+        if is_own(self.dataset):
+            self.splits("smoke")
+        for name in (*self.question.needs(self.dataset), *catalogue.entry(self.method).data):
+            if not fetch.is_fetched(name):
+                raise Refused(f"The data set {name} is not here. Run `course data fetch {name}`.")
+
+    def splits(self, profile: str) -> "Splits":
+        """The job's cases; Refused when the data do not hold what the question asks for."""
+        try:
+            return self.question.make(self.dataset, profile, self.seed)
+        except CourseError as error:
+            raise Refused(str(error)) from error
 
     def sources(self) -> list[dict[str, str]]:
         """The registry's data sets behind this job, with hash and licence."""
@@ -153,7 +180,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
 
     started, begin = datetime.now(UTC), time.perf_counter()
     question, device = job.question, devices.choose()
-    splits = question.make(job.dataset, job.profile, job.seed).to(device)
+    splits = job.splits(job.profile).to(device)
     test = splits.test
     data_s = time.perf_counter() - begin
     method = catalogue.build(job.method, **job.options)

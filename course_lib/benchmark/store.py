@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.files import atomic
+from course_lib.files import atomic, readable
 
 Record = dict[str, Any]
 KEY_LENGTH = 20
@@ -93,20 +93,22 @@ def _read(path: Path) -> Record | None:
 
 def write_json(path: Path, content: Any) -> Any:
     """Writes JSON that a person can read too, and returns what was written: numbers that are not
-    finite become null."""
-    content = _finite(content)
+    finite become null, names that are no UTF-8 readable."""
+    content = _writable(content)
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
     return content
 
 
-def _finite(value: Any) -> Any:
+def _writable(value: Any) -> Any:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, str):
+        return readable(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _writable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_writable(item) for item in value]
     return value
 
 

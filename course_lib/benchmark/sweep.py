@@ -24,6 +24,7 @@ from course_lib.benchmark.identity import job_cells
 from course_lib.benchmark.job import Job
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.benchmark.workers import Workers
+from course_lib.errors import Refused
 
 # Elsewhere a process may not fork once it has imported a library of the system.
 CAN_FORK = sys.platform == "linux"
@@ -31,7 +32,8 @@ CAN_FORK = sys.platform == "linux"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: `done`, `failed`, or `cached` when an earlier record served."""
+    """What became of a job: `done`, `failed`, `cached` when an earlier record served, or `refused`
+    when the data do not fit: then there is no record."""
 
     job: Job
     key: str
@@ -56,17 +58,29 @@ def execute(job: Job, store: Store, fork: bool = False) -> Outcome:
     if store.done(key):
         return Outcome(job, key, "cached", 0.0)
     start = time.perf_counter()
+    try:
+        error = _filed(job, key, store, fork)
+    except Refused as refusal:
+        return Outcome(job, key, "refused", time.perf_counter() - start, str(refusal))
+    seconds = time.perf_counter() - start
+    if error:
+        return Outcome(job, key, "failed", seconds, f"{error['type']}: {error['message']}")
+    return Outcome(job, key, "done", seconds)
+
+
+def _filed(job: Job, key: str, store: Store, fork: bool) -> dict[str, str] | None:
+    """Runs the notebook and files the record; returns the error, if any. Raises Refused, with
+    nothing filed, when the data do not fit."""
     with store.writing(key) as folder:
         error = _run_notebook(job, folder, fork)
+        if error and error["type"] == Refused.__name__:
+            raise Refused(error["message"])
         if error:
             write_json(folder / "record.json", _failure(job, key, error))
         else:
             record = json.loads((folder / "record.json").read_text("utf-8"))
             write_json(folder / "record.json", record | {"notebook": "notebook.ipynb"})
-    seconds = time.perf_counter() - start
-    if error:
-        return Outcome(job, key, "failed", seconds, f"{error['type']}: {error['message']}")
-    return Outcome(job, key, "done", seconds)
+    return error
 
 
 def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ A section's question `own` says what it makes of them, and raises CourseError fo
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -51,7 +52,7 @@ FORMATS = (
 def location(dataset: str) -> Path:
     """The path in `path:…` or `unverified:…`; CourseError if nothing is there."""
     place = parse(dataset)[0]
-    if not place.exists():
+    if not os.path.exists(place):  # also where a name is too long
         raise CourseError(f"{place} does not exist. Expected after 'path:': {FORMATS}.")
     return place
 
@@ -94,7 +95,7 @@ def fingerprint(dataset: str) -> str:
     files = [place] if place.is_file() else sorted(f for f in place.rglob("*") if f.is_file())
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(place.parent)}\0{file.stat().st_size}\0".encode())
+        digest.update(os.fsencode(f"{file.relative_to(place.parent)}\0{file.stat().st_size}\0"))
         with open(file, "rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()
