@@ -21,7 +21,7 @@ from course_lib import device as devices
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical, Method, Stage
-from course_lib.tasks.base import Plan, Question, Splits
+from course_lib.tasks.base import Plan, Question, Splits, base_profile
 
 
 @dataclass
@@ -84,11 +84,11 @@ def fit(
     with devices.seeded(seed), devices.memory_advice():
         if isinstance(method, Classical):
             return _choose(method, question, splits, progress)
-        plan = plan or question.plans[profile]
+        plan = plan or question.plan(profile)
         generator = torch.Generator().manual_seed(seed)
 
         def sample(cases: Cases, count: int) -> Batch:
-            return question.sample(cases, profile, count, generator)
+            return question.sample(cases, base_profile(profile), count, generator)
 
         training = _Training(method, question, splits, plan, sample, after_evaluation)
         return training.run(progress)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import platform
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from course_lib.tasks.base import Question, Splits
 
 SEEDS = 2**31  # what every library's generator takes
+NOTE = "data: "
+"""How a line begins that says what of the user's data a job uses."""
 VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
 
 
@@ -60,10 +62,7 @@ class Job:
                 f"{self.method!r} is a method for {entry.section}, not for {self.task}. "
                 f"`course methods --task {self.task}` lists those that fit."
             )
-        if self.profile not in question.plans:
-            raise CourseError(
-                f"{self.task} has no profile {self.profile!r}; it has: {', '.join(question.plans)}."
-            )
+        question.plan(self.profile)
         if not catalogue.fits(entry, self.dataset):
             fitting = [
                 name for name in catalogue.datasets(self.task) if catalogue.fits(entry, name)
@@ -86,15 +85,17 @@ class Job:
         from course_lib.data import fetch
 
         if is_own(self.dataset):
-            self.splits("smoke")
+            replace(self, profile="smoke").splits()
         for name in (*self.question.needs(self.dataset), *catalogue.entry(self.method).data):
             if not fetch.is_fetched(name):
                 raise Refused(f"The data set {name} is not here. Run `course data fetch {name}`.")
 
-    def splits(self, profile: str) -> "Splits":
+    def splits(self) -> "Splits":
         """The job's cases; Refused when the data do not hold what the question asks for."""
+        from course_lib.tasks.base import base_profile
+
         try:
-            return self.question.make(self.dataset, profile, self.seed)
+            return self.question.make(self.dataset, base_profile(self.profile), self.seed)
         except CourseError as error:
             raise Refused(str(error)) from error
 
@@ -180,7 +181,9 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
 
     started, begin = datetime.now(UTC), time.perf_counter()
     question, device = job.question, devices.choose()
-    splits = job.splits(job.profile).to(device)
+    splits = job.splits().to(device)
+    for note in splits.notes:  # before the training, which may take long
+        print(NOTE + note, flush=True)
     test = splits.test
     data_s = time.perf_counter() - begin
     method = catalogue.build(job.method, **job.options)
@@ -191,6 +194,8 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
     predict_s = time.perf_counter() - start
     found = question.score(prediction, test.tensors, test.facts)
     scores = {name: values.tolist() for name, values in found.items()}
+    evidence = question.evidence or (lambda *given: {})
+    told = {k: v.tolist() for k, v in evidence(prediction, test.tensors, test.facts).items()}
     with torch.no_grad():
         panels = question.pictures(prediction, test.tensors, test.facts)
     wall = {"data": data_s, "fit": history.seconds, "predict": predict_s}
@@ -217,6 +222,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
         "versions": versions(),
         "data": job.sources(),
         "provenance": dict(test.provenance),
+        "notes": list(splits.notes),
         "settings": {
             "chosen": history.chosen,
             "candidates": history.candidates,
@@ -232,6 +238,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
                 "subject": test.subject[i],
                 "group": test.group[i],
                 "scores": {name: values[i] for name, values in scores.items()},
+                **({"evidence": {name: v[i] for name, v in told.items()}} if told else {}),
             }
             for i in range(len(test))
         ],

@@ -10,6 +10,8 @@ import click
 from course_lib import catalogue
 from course_lib.catalogue import outside
 from course_lib.cli import complete
+from course_lib.cli.length import lengthened, of_length
+from course_lib.cli.own import located, of_own_data
 from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
@@ -46,19 +48,15 @@ DATASET = click.option(
     shell_complete=complete.datasets,
     help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE.",
 )
-ALLOW_UNVERIFIED = click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take a MedMNIST file of your own though its checksum is not the published one.",
-)
 
 
 @click.command()
 @click.argument("task", shell_complete=complete.tasks)
 @click.argument("method", shell_complete=complete.methods)
 @DATASET
-@ALLOW_UNVERIFIED
+@of_own_data
 @PROFILE
+@of_length
 @click.option(
     "--seed",
     type=click.IntRange(0, SEEDS),
@@ -73,12 +71,14 @@ def run(
     task: str,
     method: str,
     dataset: str | None,
-    allow_unverified: bool,
     profile: str,
+    steps: int | None,
+    minutes: float | None,
     seed: int,
     options: tuple[str, ...],
     variant: str | None,
     store: str,
+    **said: Any,
 ) -> None:
     """Run one job: METHOD (an id, or path:my_method.py) on TASK. Its record goes to the store."""
     from course_lib.benchmark import choice, sweep
@@ -87,10 +87,11 @@ def run(
 
     catalogue.section(task)
     method = _method(method)
-    dataset = _located(dataset, allow_unverified) or choice.default_dataset(task, method)
+    dataset = located(dataset, **said) or choice.default_dataset(task, method)
     chosen = _variant(method, variant) | choice.single(options)
     job = Job(task, method, dataset, profile, seed, chosen)
     job.check()
+    (job,) = lengthened([job], steps, minutes)
     shelf = Store(store)
     if not shelf.done(job.key()):
         job.look()
@@ -104,19 +105,12 @@ def run(
             err=True,
         )
         raise click.exceptions.Exit(1)
-    _print_scores(shelf.read(outcome.key))
+    record = shelf.read(outcome.key) or {}
+    if outcome.status == "cached":  # else they were told before the training
+        for note in record.get("notes", ()):
+            click.echo(f"data: {note}", err=True)
+    _print_scores(record)
     click.echo(f"{outcome.status}: {shelf.place(outcome.key)}")
-
-
-def _located(dataset: str | None, allow_unverified: bool) -> str | None:
-    """A path of the user's made absolute, since jobs run in folders of their own."""
-    from course_lib.cases import UNVERIFIED, is_own
-    from course_lib.data import own
-
-    if dataset is None or not is_own(dataset):
-        return dataset
-    word = UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
-    return f"{word}{own.location(dataset).resolve()}"
 
 
 def _words(error: str | None) -> str:
@@ -185,7 +179,7 @@ def _print_scores(record: dict) -> None:
     help="Only this method: an id, or path:my_method.py (repeatable).",
 )
 @DATASET
-@ALLOW_UNVERIFIED
+@of_own_data
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
 @click.option(
     "--option",
@@ -196,6 +190,7 @@ def _print_scores(record: dict) -> None:
 )
 @click.option("--variants", is_flag=True, help="Also the methods' named variants (ablations).")
 @PROFILE
+@of_length
 @click.option(
     "--seeds",
     type=click.IntRange(1, MOST_SEEDS),
@@ -214,15 +209,17 @@ def bench(
     task_ids: tuple[str, ...],
     method_ids: tuple[str, ...],
     dataset: str | None,
-    allow_unverified: bool,
     without: tuple[str, ...],
     options: tuple[str, ...],
     variants: bool,
     profile: str,
+    steps: int | None,
+    minutes: float | None,
     seeds: int,
     workers: int | None,
     store: str,
     as_json: bool,
+    **said: Any,
 ) -> None:
     """Run many jobs: methods x seeds of the tasks. Finished jobs are not repeated.
 
@@ -234,7 +231,7 @@ def bench(
     jobs = choice.planned(
         task_ids or catalogue.SECTIONS,
         [_method(name) for name in method_ids],
-        _located(dataset, allow_unverified),
+        located(dataset, **said),
         without,
         profile,
         seeds,
@@ -243,12 +240,12 @@ def bench(
     )
     for job in jobs:
         job.check()
+    workers = workers or default_workers()
+    jobs = lengthened(jobs, steps, minutes, workers)
     begin = time.perf_counter()
     shelf = Store(store)
     fitting, refused = _looked_at(jobs, shelf)
-    outcomes = refused
-    if fitting:
-        outcomes = refused + sweep.run(fitting, shelf, workers or default_workers())
+    outcomes = refused + (sweep.run(fitting, shelf, workers) if fitting else [])
     seconds = time.perf_counter() - begin
     totals = {status: sum(o.status == status for o in outcomes) for status in STATES}
     if as_json:

@@ -2,17 +2,19 @@
 
 Scores are kept per case, because intervals need them. A score that exists only for a whole set (an
 area under a curve, a calibration error) is given as each case's share, such that the mean over all
-cases is the set's score: see `metrics.classification.auc_per_case`.
+cases is the set's score: see `metrics.classification.auc_per_case`. Its interval is counted from
+the answers themselves (`evidence`), because shares may lie outside the score's range.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.cases import PATH, Batch, Cases, Facts, is_own
+from course_lib.errors import CourseError
 
 PARTS = ("train", "validation", "test")
 EVERYWHERE = (*PARTS, "batch")
@@ -20,11 +22,13 @@ EVERYWHERE = (*PARTS, "batch")
 
 @dataclass(frozen=True)
 class Metric:
-    """A score: its unit, which way is better, and what it means in one sentence."""
+    """A score: its unit, which way is better, and what it means in one sentence. `of_set` says how
+    it is counted of a set of cases (`benchmark.sets`); empty: single cases have it."""
 
     unit: str
     better: str
     text: str
+    of_set: str = ""
 
     def improves(self, new: float, old: float) -> bool:
         """Whether `new` is better than `old`."""
@@ -38,6 +42,15 @@ class Plan:
     steps: int
     batch: int
     evaluations: int = 8
+
+
+def base_profile(profile: str) -> str:
+    """The profile whose sizes hold: `class` of `class@1400`, which asks for 1400 steps.
+
+    >>> base_profile("class@1400"), base_profile("smoke")
+    ('class', 'smoke')
+    """
+    return profile.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ class Splits:
     train: Cases
     validation: Cases
     test: Cases
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def facts(self) -> Facts:
@@ -114,6 +127,9 @@ class Question:
         score: (prediction, batch, facts) → metric → (N,) values.
         pictures: (prediction, batch, facts) → panel name → Panel.
         kinds: data sets whose facts differ, one of each kind; empty: all are of the first's kind.
+        evidence: (prediction, batch, facts) → what scores of a set are counted from: `answer`
+            (N, C), how strongly each class is answered, and `label` (N,), the true one; or
+            `targets` (N, classes), how many there are of each.
     """
 
     id: str
@@ -129,10 +145,25 @@ class Question:
     score: Callable[[Any, Batch, Facts], dict[str, Tensor]]
     pictures: Callable[[Any, Batch, Facts], dict[str, Panel]]
     kinds: tuple[str, ...] = ()
+    evidence: Callable[[Any, Batch, Facts], dict[str, Tensor]] | None = None
 
     def needs(self, dataset: str) -> tuple[str, ...]:
         """The registry names that a data set, or the user's own, is made from."""
         return self.sources[PATH if is_own(dataset) else dataset]
+
+    def plan(self, profile: str) -> Plan:
+        """How much training a profile allows; `class@1400` is `class` with 1400 steps.
+
+        Raises CourseError when there is no such profile.
+        """
+        name, mark, steps = profile.partition("@")
+        if name not in self.plans:
+            raise CourseError(f"There is no profile {name!r} here, but: {', '.join(self.plans)}.")
+        if not mark:
+            return self.plans[name]
+        if not steps.isdecimal() or int(steps) < 1:
+            raise CourseError(f"{profile!r} gives no number of steps. Expected: {name}@1400.")
+        return replace(self.plans[name], steps=int(steps))
 
     def answers(self, dataset: str) -> bool:
         """Whether this question is asked of a data set."""

@@ -68,16 +68,21 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """AUC and Brier score of the answer before the last visit; each group of test patients is a
     set of its own."""
-    last = (batch["visits"] - 1)[:, None]
-    fast = prediction["fast"].gather(1, last)[:, 0]
-    label = batch["growth"].gather(1, last)[:, 0].long()
-    probabilities = torch.stack([1 - fast, fast], 1)
+    probabilities, label = evidence(prediction, batch, facts).values()
 
     def judged(chosen: list[int]) -> dict[str, Tensor]:
         ours, theirs = probabilities[chosen], label[chosen]
         return {"auc": 100 * auc_per_case(ours, theirs), "brier": brier(ours, theirs)}
 
     return patients.in_groups(batch["part"], judged)
+
+
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities before the last visit, and what was true."""
+    last = (batch["visits"] - 1)[:, None]
+    fast = prediction["fast"].gather(1, last)[:, 0]
+    label = batch["growth"].gather(1, last)[:, 0].long()
+    return {"answer": torch.stack([1 - fast, fast], 1), "label": label}
 
 
 def pictures(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Panel]:
@@ -130,7 +135,7 @@ QUESTION = Question(
     headline="auc",
     metrics={
         "auc": share(
-            "Area under the ROC curve for fast growth before the last visit; chance is 50."
+            "Area under the ROC curve for fast growth before the last visit; chance is 50.", "auc"
         ),
         "brier": Metric("", "lower", "Brier score of the last visit's probabilities, 0 to 2."),
     },
@@ -147,4 +152,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    evidence=evidence,
 )

@@ -113,4 +113,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=reading.pictures,
+    evidence=reading.evidence,
 )

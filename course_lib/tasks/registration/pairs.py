@@ -63,16 +63,16 @@ def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
 
 
 def _dice(field: Tensor, batch: Batch, structures: tuple[int, ...]) -> Tensor:
-    """Mean Dice over the structures that either image shows; nan where there are none."""
+    """Mean Dice over the structures that the fixed image or the warped one shows; nan where there
+    are none."""
     if not structures:
         return torch.full((len(field),), torch.nan, device=field.device)
     warped = fields.warp(batch["moving_label"].float(), field, mode="nearest")
-    ours, theirs, before = (
+    ours, theirs = (
         segmentation.one_hot(image[:, 0].round().long(), structures)
-        for image in (warped, batch["fixed_label"], batch["moving_label"])
+        for image in (warped, batch["fixed_label"])
     )
-    there = (theirs | before).flatten(2).any(2)
-    return torch.nanmean(segmentation.dice(ours, theirs).masked_fill(~there, torch.nan), 1)
+    return segmentation.mean_present(segmentation.dice(ours, theirs))
 
 
 def _correlation(one: Tensor, other: Tensor) -> Tensor:

@@ -95,16 +95,18 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 
 
 def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
-    """Dice, HD95 and ASSD, each the mean over structures, and Dice of the smallest structure."""
+    """Dice, HD95 and ASSD, each the mean over the structures of a case, Dice of the smallest of
+    them, and how many were missed; `metrics.segmentation` says what is not there counts for."""
     found = range(1, facts.classes)
     ours, theirs = (metrics.one_hot(x[:, 0], found) for x in (prediction, batch["label"]))
     dice = metrics.dice(ours, theirs)
     hd95, assd = metrics.surface_distances_mm(ours, theirs, facts.spacing_mm)
     return {
-        "dice": dice.mean(1),
-        "hd95": hd95.mean(1),
-        "assd": assd.mean(1),
-        "dice_smallest": dice[:, -1],
+        "dice": metrics.mean_present(dice),
+        "hd95": metrics.mean_present(hd95),
+        "assd": metrics.mean_present(assd),
+        "dice_smallest": metrics.last_present(dice, theirs),
+        "missed": metrics.missed(ours, theirs),
     }
 
 
@@ -152,18 +154,22 @@ QUESTION = Question(
         "dice": Metric(
             "",
             "higher",
-            "Overlap 2|P∩T| / (|P|+|T|), mean over structures; 1 where neither map has one.",
+            "Overlap 2|P∩T| / (|P|+|T|), mean over the structures of a case; 0 for one that is "
+            "missed or made up.",
         ),
         "hd95": Metric(
             "mm",
             "lower",
             "95th percentile of the distances between the outlines, mean over structures; the "
-            "diagonal of the stack where one map misses a structure.",
+            "diagonal of the stack for one that is missed or made up.",
         ),
         "assd": Metric(
             "mm", "lower", "Mean distance between the outlines, mean over structures; else as HD95."
         ),
-        "dice_smallest": Metric("", "higher", "Dice of the data set's smallest structure."),
+        "dice_smallest": Metric("", "higher", "Dice of the smallest structure that a case has."),
+        "missed": Metric(
+            "structures", "lower", "Structures of a case of which not a voxel was drawn."
+        ),
     },
     sources={
         "brain_tissue": ("brain_donors", "brain_mni"),
