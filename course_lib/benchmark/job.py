@@ -24,6 +24,7 @@ from course_lib.data import own
 from course_lib.errors import CourseError, Refused
 
 if TYPE_CHECKING:
+    from course_lib.fit import Progress
     from course_lib.tasks.base import Question, Splits
 
 SEEDS = 2**31  # what every library's generator takes
@@ -158,7 +159,10 @@ def run_here(
     job = Job(task, method, dataset, profile, int(seed), options)
     job.check()
     if folder is not None:
-        return _run_into(job, Path(folder), progress=False)  # the sweep has a bar of its own
+        from course_lib.benchmark.clock import pulse
+
+        # The sweep has a bar of its own; it is told how far this job is.
+        return _run_into(job, Path(folder), pulse(job, Path(folder)))
     shelf = Store(store)
     if shelf.done(job.key()):
         return shelf.read(job.key())
@@ -166,13 +170,13 @@ def run_here(
         return _run_into(job, partial)
 
 
-def _run_into(job: Job, folder: Path, progress: bool = True) -> Record:
+def _run_into(job: Job, folder: Path, progress: "Progress" = True) -> Record:
     record, panels = compute(job, progress)
     record["pictures"] = _write_pictures(panels, record["cases"], folder)
     return write_json(folder / "record.json", record)
 
 
-def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
+def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, Any]]:
     """Makes the cases, trains, predicts and scores. Returns the record and the panels."""
     import torch
 
