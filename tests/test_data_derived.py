@@ -84,8 +84,13 @@ def flipped(whole):
 
 @pytest.mark.parametrize(
     "harm",
-    [lambda b: b"", lambda b: b[: len(b) // 2], flipped, lambda b: b"junk" * 99]
-    + [lambda b: other_numbers()],
+    [
+        lambda b: b"",
+        lambda b: b[: len(b) // 2],
+        flipped,
+        lambda b: b"junk" * 99,
+        lambda b: other_numbers(),
+    ],
     ids=["empty", "cut short", "a bit flipped", "junk", "other numbers"],
 )
 def test_a_damaged_file_is_found_by_doctor_and_made_anew(code, harm, caplog):

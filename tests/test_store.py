@@ -151,8 +151,16 @@ def test_a_number_given_to_another_process_says_nothing_of_the_dead_one(tmp_path
 
 @pytest.mark.parametrize(
     "owner",
-    ["0123456789ab-1-77-00", "0123456789ab-999999-1-00", "999999-0011", "abc", "", "1e5-x", "--5-x"]
-    + [f"here-{2**70}-1-x"],
+    [
+        "0123456789ab-1-77-00",
+        "0123456789ab-999999-1-00",
+        "999999-0011",
+        "abc",
+        "",
+        "1e5-x",
+        "--5-x",
+        f"here-{2**70}-1-x",
+    ],
 )
 def test_work_of_another_machine_is_left_alone_until_it_is_long_untouched(tmp_path, owner):
     """Another machine, container or version: its process numbers say nothing here."""
@@ -244,8 +252,20 @@ def _look(folder, told):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{half", "[]", "null", "5", "{}", '{"status": "done"}', '{"status": "done", "job": 1}']
-    + ["\x00" * 40, '"text"', "[" * 100_000, '{"status": "maybe", "job": {}}'],
+    [
+        "",
+        "{half",
+        "[]",
+        "null",
+        "5",
+        "{}",
+        '{"status": "done"}',
+        '{"status": "done", "job": 1}',
+        "\x00" * 40,
+        '"text"',
+        "[" * 100000,
+        '{"status": "maybe", "job": {}}',
+    ],
 )
 def test_a_damaged_record_is_named_and_stops_nothing(tmp_path, content, caplog):
     store = Store(tmp_path)

@@ -118,7 +118,8 @@ def _mean(values: NDArray, rng: np.random.Generator) -> NDArray:
 def auc(held: dict[str, NDArray], shares: NDArray, weights: NDArray) -> NDArray:
     """As `metrics.classification.auc_per_case` sums up: one against the rest, each class weighing
     as many cases as were drawn of it."""
-    label, total, areas = held["label"], 0.0, 0.0
+    label = held["label"]
+    total, areas = np.zeros(len(weights)), np.zeros(len(weights))
     for c in np.unique(label).astype(int):
         one = weights * (label == c)
         inside = one.sum(1)

@@ -188,7 +188,8 @@ def verdict(difference: Interval, p: float | None, sign: int) -> str:
     if p is None or difference.mean is None:
         return ""
     endless = np.isinf(difference.mean)
-    apart = difference.low is not None and not difference.low <= 0 <= difference.high
+    low, high = difference.low, difference.high
+    apart = low is not None and high is not None and not low <= 0 <= high
     if p > ALPHA or not (apart or endless):
         return "open"
     return "better" if difference.mean * sign > 0 else "worse"

@@ -229,7 +229,10 @@ SHARED = {
         of_set="auc",
     ),
     "balanced_accuracy": Metric(
-        "", "higher", "The mean of the classes' recalls at the most probable class.", "balanced_accuracy"
+        "",
+        "higher",
+        "The mean of the classes' recalls at the most probable class.",
+        "balanced_accuracy",
     ),
     "brier": Metric("", "lower", "Squared error of the probabilities, 0 to 2."),
     "ece": Metric(
