@@ -79,7 +79,7 @@ class Workers:
             process.join(LEAVE_S)
 
     def answers(
-        self, pieces: Iterable[Any], watch: interrupt.Watch, look: Callable[[], None] = bool
+        self, pieces: Iterable[Any], watch: interrupt.Watch, look: Callable[[], object] = bool
     ) -> Iterator[tuple[int, Any]]:
         """Has the pieces of work done, in their order; yields each number and answer as it comes,
         and calls `look` several times a second.

@@ -83,7 +83,8 @@ def _in_fork(call: Callable[[], Any], seconds: float, megabytes: float) -> Any:
 
 def _awaited(reading: int, seconds: float) -> bytes:
     """What comes out of a pipe until it is closed; OutOfTime when that takes too long."""
-    deadline, pieces = time.monotonic() + seconds, []
+    deadline = time.monotonic() + seconds
+    pieces: list[bytes] = []
     while True:
         ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
