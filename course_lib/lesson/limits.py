@@ -7,6 +7,7 @@ use, which no fork can use, it runs in the kernel and is stopped by a timer.
 
 import builtins
 import contextlib
+import faulthandler
 import io
 import json
 import os
@@ -101,6 +102,7 @@ def _be_the_fork(call: Callable[[], Any], megabytes: float, writing: int) -> Non
     paper = _Paper()
     try:
         os.setsid()
+        faulthandler.disable()  # a crash is told in the verdict
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _cut_off(paper)
         if torch := sys.modules.get("torch"):
