@@ -6,15 +6,15 @@ runs through, the hashes of its data, the lesson's cells, torch's version and th
 
 import hashlib
 import json
-import platform
 import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib import __version__, catalogue
+from course_lib import catalogue
+from course_lib.benchmark.cost import parameters, peak_memory_mb, versions
 from course_lib.benchmark.identity import lesson_hash, sources
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 SEEDS = 2**31  # what every library's generator takes
 NOTE = "data: "
 """How a line begins that says what of the user's data a job uses."""
-VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
 
 
 @dataclass(frozen=True)
@@ -274,36 +273,3 @@ def _write_pictures(panels: dict[str, Any], cases: list[dict], folder: Path) -> 
             for name, panel in panels.items()
         ],
     }
-
-
-def parameters(method: Any) -> int:
-    """How many numbers a method has learnt: 0 for a classical one."""
-    own = getattr(method, "parameters", lambda: ())()
-    return sum(p.numel() for p in own if p.requires_grad)
-
-
-def peak_memory_mb(device: Any) -> float:
-    """The process's largest resident memory; on a graphics card, the card's largest allocation."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if platform.system() == "Darwin" else 2**10)
-
-
-def versions() -> dict[str, str]:
-    """The versions of what computes."""
-    found = {"python": platform.python_version(), "course": __version__}
-    for package in VERSIONS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
