@@ -23,6 +23,8 @@ from course_lib.errors import CourseError
 from course_lib.methods.base import Classical, Method, Stage
 from course_lib.tasks.base import Plan, Question, Splits, base_profile
 
+Progress = bool | Callable[[int, int], None]
+
 
 @dataclass
 class History:
@@ -67,7 +69,7 @@ def fit(
     profile: str,
     seed: int,
     plan: Plan | None = None,
-    progress: bool = True,
+    progress: Progress = True,
     after_evaluation: Callable[[dict[str, Any]], None] | None = None,
 ) -> History:
     """Trains `method` from new on, in place, or chooses its settings; tells how it went.
@@ -75,6 +77,7 @@ def fit(
     Arguments:
         plan: steps, batch and evaluations; by default the question's for `profile`.
         seed: decides first weights, batches and everything random in the losses.
+        progress: show a bar; or what is called after each step with the steps done and all steps.
         after_evaluation: called with each new row of the curve.
 
     Raises CourseError when a loss stops being a number, or memory runs out.
@@ -100,7 +103,7 @@ def fit(
         return training.run(progress)
 
 
-def _choose(method: Classical, question: Question, splits: Splits, progress: bool) -> History:
+def _choose(method: Classical, question: Question, splits: Splits, progress: Progress) -> History:
     """Takes the settings with the best headline score on validation; those that the method has by
     itself where there are no validation cases."""
     from tqdm.auto import tqdm
@@ -115,7 +118,10 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: boo
     elif len(method.grid) == 1:
         history.chosen = dict(method.grid[0])
     else:
-        for settings in tqdm(method.grid, desc="settings", disable=not progress, leave=False):
+        shown = tqdm(method.grid, desc="settings", disable=progress is not True, leave=False)
+        for done, settings in enumerate(shown):
+            if callable(progress):
+                progress(done, len(method.grid))
             method.set(settings)
             value = evaluate(method, question, validation)[question.headline]
             if best is None or math.isnan(best) or headline.improves(value, best):
@@ -197,13 +203,17 @@ class _Training:
     recent: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     terms: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
 
-    def run(self, progress: bool) -> History:
+    def run(self, progress: Progress) -> History:
         from tqdm.auto import tqdm
 
         method, plan, history = self.method, self.plan, self.history
         every = max(1, plan.steps // (method.evaluations or plan.evaluations))
         bar = tqdm(
-            total=plan.steps, desc="training", unit="step", disable=not progress, leave=False
+            total=plan.steps,
+            desc="training",
+            unit="step",
+            disable=progress is not True,
+            leave=False,
         )
         with bar:
             for stage, steps in _stage_steps(method, plan.steps):
@@ -212,6 +222,8 @@ class _Training:
                         method.done = done / steps
                         self.step(turn, done, steps)
                         bar.update()
+                        if callable(progress):
+                            progress(history.steps, plan.steps)
                         if history.steps % every == 0 or history.steps == plan.steps:
                             score = self.evaluate()
                             bar.set_postfix({self.question.headline: f"{score:.3g}"})

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from course_lib import catalogue
-from course_lib.benchmark import identity, sweep
+from course_lib.benchmark import clock, identity, sweep
 from course_lib.benchmark.job import Job, run_here
 from course_lib.benchmark.store import Store
 from course_lib.cli import course
@@ -137,11 +137,40 @@ def test_a_forked_kernel_does_what_a_started_one_does_and_remembers_nothing(tmp_
 
 def test_the_time_left_follows_what_is_known():
     slow, quick = (Job("denoising", m, "chest_ct", "smoke", 0) for m in ("bm3d", "median"))
-    assert sweep.expected_seconds([slow, quick], {}) is None
-    known = {sweep._kind(slow): [10.0, 14.0]}
-    assert sweep.expected_seconds([slow, quick], known) == 24.0
-    known[sweep._kind(quick)] = [2.0]
-    assert sweep.expected_seconds([slow, quick], known) == 14.0
+    assert clock.expected_seconds([slow, quick], {}) is None
+    known = {clock.kind(slow): [10.0, 14.0]}
+    assert clock.expected_seconds([slow, quick], known) == 24.0
+    known[clock.kind(quick)] = [2.0]
+    assert clock.expected_seconds([slow, quick], known) == 14.0
+
+
+def test_the_time_left_is_known_from_the_start_by_the_shipped_timings():
+    slow, quick = (Job("denoising", m, "chest_ct", "class", 0) for m in ("wgan_vgg", "median"))
+    shipped = clock.shipped_seconds()
+    alone = clock.expected_seconds([slow], {})
+    assert alone == shipped[clock.kind(slow)] > 5 * clock.expected_seconds([quick], {})
+    # A machine that is half as fast takes twice as long.
+    known = {clock.kind(quick): [2 * shipped[clock.kind(quick)]]}
+    assert clock.expected_seconds([slow], known) == pytest.approx(2 * alone)
+    assert all(Job(t, m, "", p, 0).method in catalogue.entry(m).id for t, m, p in shipped)
+
+
+def test_a_running_job_tells_how_far_it_is(tmp_path, monkeypatch):
+    store, job = Store(tmp_path), Job("denoising", "red_cnn", "chest_ct", "class", 0)
+    other = Job("denoising", "median", "chest_ct", "class", 0)
+    folder = tmp_path / ".partial-1"
+    folder.mkdir()
+    monkeypatch.setattr(clock.time, "monotonic", iter([50.0, 60.0, 60.1]).__next__)
+    tell = clock.pulse(job, folder)
+    tell(1, 401)
+    tell(101, 401)
+    tell(102, 401)  # too soon to be written
+    at = clock.pulses(store, [job])
+    assert at == {str(job): (101, 401, 10.0)} and clock.pulses(store, [other]) == {}
+    assert clock.left([job], at, {}, 2) == "step 101 of 401, about 30 s left"
+    assert "step" not in clock.left([job, other], at, {}, 2)
+    (folder / clock.FILE).write_text('{"job": "half')
+    assert clock.pulses(store, [job]) == {}
 
 
 def test_an_empty_store_says_what_to_do(tmp_path):

@@ -68,7 +68,12 @@ class Subject:
             shares = [stage.share for stage in method.stages]
             least = -(-sum(shares) // min(shares))
             plan = Plan(max(plan.steps, int(least)), plan.batch, 1)
-        how = {"profile": self.profile, "seed": seed, "plan": plan, "progress": False}
+        how: dict[str, Any] = {
+            "profile": self.profile,
+            "seed": seed,
+            "plan": plan,
+            "progress": False,
+        }
         fit(method, self.question, splits or self.splits, **how)
         return method
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from course_lib.benchmark import claims
 from course_lib.errors import CourseError
-from course_lib.files import atomic, settle, sha256
+from course_lib.files import atomic, readable, settle, sha256
 
 Record = dict[str, Any]
 KEY_LENGTH = 20
@@ -197,20 +197,20 @@ def _damaged(path: Path, why: str) -> CourseError:
 
 def write_json(path: Path, content: Any) -> Any:
     """Writes JSON that a person can read too, and returns what was written: numbers that are not
-    finite become null, and characters that no file can hold are spelled out."""
-    content = _finite(content)
+    finite become null, names that are no UTF-8 are made readable."""
+    content = _writable(content)
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
     return content
 
 
-def _finite(value: Any) -> Any:
+def _writable(value: Any) -> Any:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        return readable(value)
     if isinstance(value, dict):
-        return {_finite(key): _finite(item) for key, item in value.items()}
+        return {_writable(key): _writable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_writable(item) for item in value]
     return value

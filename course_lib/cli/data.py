@@ -4,6 +4,7 @@ import json
 
 import click
 
+from course_lib.cli import complete
 from course_lib.cli.look import look
 
 
@@ -39,7 +40,7 @@ def list_(as_json: bool) -> None:
             }
             for data_set in sets
         ]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2))
         return
     rows = [("name", "MB", "fetched", "licence", "what it is")] + [
         (
@@ -60,7 +61,7 @@ def list_(as_json: bool) -> None:
 
 
 @data.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete.fetched)
 @click.option("--without", multiple=True, metavar="NAME", help="Leave this one out. Repeatable.")
 def fetch(names: tuple[str, ...], without: tuple[str, ...]) -> None:
     """Fetch the NAMES given, or all data sets that are not optional.

@@ -16,6 +16,7 @@ Formats are known by what lies in the path:
 A section's question `own` says what it makes of them, and raises CourseError for what does not fit.
 """
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -59,7 +60,7 @@ def location(dataset: str) -> Path:
     if dataset.partition(":")[2].partition("?")[0].strip() == "":
         raise CourseError(f"{dataset!r} names no path. Expected after 'path:': {FORMATS}.")
     place, reading = parse(dataset)
-    if not place.exists():
+    if not os.path.exists(place):  # also where a name is too long
         raise CourseError(f"{place} does not exist. Expected after 'path:': {FORMATS}.")
     if (text := tables.readable(str(place))) != str(place):
         raise CourseError(f"The name of {text} is no UTF-8, so no record can hold it: rename it.")

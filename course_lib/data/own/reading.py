@@ -4,6 +4,7 @@ What a file does not say, its owner does. The answers travel in the data set's n
 its key and its record hold them too.
 """
 
+import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def parse(dataset: str) -> tuple[Path, Reading]:
     """
     text = dataset.partition(":")[2]
     place, mark, query = text.rpartition("?")
-    if not mark or Path(text).expanduser().exists():
+    if not mark or os.path.exists(Path(text).expanduser()):  # also where a name is too long
         return Path(text).expanduser(), Reading()
     answers = dict(parse_qsl(query, keep_blank_values=True))
     known = [field.name for field in fields(Reading)]
