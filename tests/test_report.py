@@ -67,7 +67,7 @@ def test_records_follow_their_schema(records):
 def test_bench_output_schema():
     job = dict(key="a" * 64, task="t", method="m", dataset="d", profile="smoke", seed=0)
     job |= dict(options={}, status="done", wall_s=1.5, error=None)
-    totals = {"done": 1, "failed": 0, "cached": 0}
+    totals = {"done": 1, "failed": 0, "cached": 0, "refused": 0}
     whole = {"schema": 1, "store": "runs", "jobs": [job], "totals": totals, "wall_s": 2.0}
     schema("bench").validate(whole)
     with pytest.raises(jsonschema.ValidationError, match="running"):

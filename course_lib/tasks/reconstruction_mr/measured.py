@@ -51,7 +51,7 @@ def cropped(values: Tensor, rows: int, columns: int) -> Tensor:
 def picture(acquisition: Acquisition, number: int, side: int) -> Tensor:
     """A slice as a combined picture (1, 1, side, side): cropped to what is kept, made square, and
     brought to `side` pixels by keeping the middle of its k-space, which is a coarser scan."""
-    coils = torch.from_numpy(acquisition.coils(number))[None]
+    coils = torch.tensor(acquisition.coils(number))[None]
     whole = combined(cropped(mr.ifft2c(coils), *acquisition.kept))
     longest = max(acquisition.kept)
     image = mr.ifft2c(cropped(mr.fft2c(cropped(whole, longest, longest)), side, side))
