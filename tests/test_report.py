@@ -1,7 +1,10 @@
 """The report: its numbers are those of the statistics, and its page works in a real browser."""
 
+import copy
 import csv
 import json
+import shutil
+from itertools import cycle
 from pathlib import Path
 
 import jsonschema
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from course_lib.benchmark import statistics, wording
+from course_lib.benchmark import downloads, statistics, wording
 from course_lib.benchmark.leaderboard import sections
 from course_lib.benchmark.report import write_report
 from course_lib.errors import CourseError
@@ -215,11 +218,61 @@ def test_only_failures_and_nothing_at_all(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_what_lies_in_a_reports_folder_and_is_not_its_own_is_never_deleted(records, tmp_path):
+    out = tmp_path / "site"
+    write_report(records[0], records[1], out, "First", None)
+    write_report(records[0], records[1], out, "Again", None)  # its own files may be replaced
+    (out / "photos").mkdir()
+    (out / "photos" / "cat.png").write_text("a cat")
+    with pytest.raises(CourseError, match=r"photos/cat\.png"):
+        write_report(records[0], records[1], out, "Third", None)
+    (tmp_path / "homepage").mkdir()
+    (tmp_path / "homepage" / "index.html").write_text("my home")
+    with pytest.raises(CourseError, match=r"index\.html"):
+        write_report(records[0], records[1], tmp_path / "homepage", "Oops", None)
+    (tmp_path / "link").symlink_to(tmp_path / "later")
+    page = write_report(records[0], records[1], tmp_path / "link", "Linked", None)
+    assert (tmp_path / "link").is_symlink() and page.is_file()
+    assert (out / "photos" / "cat.png").read_text() == "a cat"
+
+
+def test_no_file_is_read_outside_a_records_own_folder(records, tmp_path):
+    """A store may come from somebody else."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("password")
+    store = shutil.copytree(records[1], tmp_path / "runs")
+    found = copy.deepcopy(records[0])
+    for pictures in store.rglob("pictures.npz"):
+        (pictures.parent / "linked.ipynb").symlink_to(secret)
+    for record, name in zip(found, cycle([str(secret), "../../secret.txt", "linked.ipynb"])):
+        record["notebook"] = name
+        record["pictures"] = record.get("pictures") and record["pictures"] | {"file": name}
+    page = write_report(found, store, tmp_path / "out", "Poor", None)
+    told = [path for path in page.parent.rglob("*") if path.is_file()]
+    assert not any(b"password" in path.read_bytes() for path in told)
+
+
+def test_damaged_pictures_are_left_out_and_the_report_is_written(records, tmp_path, caplog):
+    store = shutil.copytree(records[1], tmp_path / "runs")
+    for number, file in enumerate(sorted(store.rglob("pictures.npz"))):
+        whole = file.read_bytes()
+        file.write_bytes([b"", whole[: len(whole) // 2], b"junk" * 99][number % 3])
+    assert write_report(records[0], store, tmp_path / "out", "Poor", None).is_file()
+    assert "are damaged" in caplog.text
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path):
+    downloads._csv(tmp_path / "a.csv", ["name", "score"], [["=HYPERLINK(1)", -1.5], ["@x", 2]])
+    assert (tmp_path / "a.csv").read_text().splitlines()[1:] == ["'=HYPERLINK(1),-1.5", "'@x,2"]
+
+
 def test_a_folder_that_is_no_report_is_not_replaced(records, page, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(CourseError, match="not a report"):
         write_report(records[0], records[1], tmp_path, "Oops", None)
     assert (tmp_path / "thesis.tex").is_file()
+    with pytest.raises(CourseError, match="is a file"):
+        write_report(records[0], records[1], tmp_path / "thesis.tex", "Oops", None)
     assert [p.name for p in page.parent.parent.iterdir()] == ["default"]  # nothing left beside
 
 

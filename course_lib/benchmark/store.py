@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -140,6 +141,14 @@ class Store:
                 claims.release(claim)
 
 
+def beside(folder: Path, name: object) -> Path | None:
+    """A file that a record names, if it lies in the record's own folder, and nowhere else."""
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        return None
+    path = folder / name
+    return path if path.is_file() and path.resolve().parent == folder.resolve() else None
+
+
 def _untouched(partial: Path) -> bool:
     with suppress(FileNotFoundError):
         return min(map(claims.age, [partial, *partial.iterdir()])) > DAY_S
@@ -183,6 +192,8 @@ def _read(path: Path) -> Record | None:
     job = record.get("job")
     if not isinstance(job, dict) or any(name not in job for name in ORDER):
         raise _damaged(path, "it does not say of which job it is")
+    if not re.fullmatch(r"[0-9a-f]*", str(record.get("key", ""))):
+        raise _damaged(path, "its key is none")  # a key names a folder, and must not lead elsewhere
     if "sha256" in record and record["sha256"] != digest(record):
         raise _damaged(path, "its content is not what was written: it fails its checksum")
     return record

@@ -23,6 +23,13 @@ PROFILES = click.Choice(["smoke", "class", "full"])
 STATES = ("done", "failed", "cached", "refused")
 MOST_SEEDS, MOST_WORKERS_A_CORE = 1000, 4
 SEEDS = 2**31 - 1  # what every library's generator takes
+TASKS = click.option(
+    "--task",
+    "task_ids",
+    multiple=True,
+    shell_complete=complete.tasks,
+    help="Only this task (repeatable).",
+)
 PROFILE = click.option(
     "--profile",
     type=PROFILES,
@@ -164,13 +171,7 @@ def _print_scores(record: dict) -> None:
 
 
 @click.command()
-@click.option(
-    "--task",
-    "task_ids",
-    multiple=True,
-    shell_complete=complete.tasks,
-    help="Only this task (repeatable).",
-)
+@TASKS
 @click.option(
     "--method",
     "method_ids",

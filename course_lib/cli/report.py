@@ -6,7 +6,7 @@ import click
 
 from course_lib import catalogue
 from course_lib.cli import complete
-from course_lib.cli.bench import PROFILE, STORE
+from course_lib.cli.bench import PROFILE, STORE, TASKS
 from course_lib.errors import CourseError
 
 
@@ -15,13 +15,7 @@ from course_lib.errors import CourseError
 @click.option("--out", default="reports/default", show_default=True, help="Folder to write.")
 @click.option("--title", default="Benchmark report", show_default=True)
 @PROFILE
-@click.option(
-    "--task",
-    "task_ids",
-    multiple=True,
-    shell_complete=complete.tasks,
-    help="Only this task (repeatable).",
-)
+@TASKS
 @click.option("--dataset", shell_complete=complete.datasets, help="Only this data set.")
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
 def report(

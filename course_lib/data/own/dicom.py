@@ -9,11 +9,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from course_lib.data.own import checks, dicom_series, files, given, subjects, tables
+from course_lib.data.own import (
+    checks,
+    dicom_series,
+    dicom_volumes,
+    files,
+    given,
+    subjects,
+    tables,
+)
 from course_lib.data.own.dicom_headers import Plane, is_dicom, planes
 from course_lib.data.own.dicom_pixels import shown, values
 from course_lib.data.own.dicom_series import PLANAR, Series
-from course_lib.data.own.dicom_volumes import Streamed
 from course_lib.data.own.kinds import LeftOut, Pictures, Scans
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
@@ -62,7 +69,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Scans | Pic
         if id(s) not in used
     ]
     if reading.skip:  # then all are looked at, so that what is left can be used
-        looked = Streamed(place, taken, _names(taken), [_unit(s, reading) for s in taken])
+        looked = dicom_volumes.volumes(place, taken, _names(taken), _units(taken, reading))
         faults = looked.faults()
         left += [LeftOut(name, why) for name, why in faults.items()]
         taken = [s for s, h in zip(taken, looked.heads, strict=True) if h.case not in faults]
@@ -73,7 +80,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Scans | Pic
         source=place,
         provenance="measured: DICOM series of your own",
         licence="as you know it",
-        volumes=Streamed(place, taken, names, [_unit(series, reading) for series in taken]),
+        volumes=dicom_volumes.volumes(place, taken, names, _units(taken, reading)),
         given=given.by_name(names, split),
         left_out=tuple(left),
         notes=(*notes, *said, *_notes(taken, reading)),
@@ -165,6 +172,10 @@ def _names(taken: Sequence[Series]) -> list[str]:
             further = series.first.date if plain else str(number)
             names[id(series)] = f"{subject}/{further}" if len(theirs) > 1 else subject
     return [names[id(series)] for series in taken]
+
+
+def _units(taken: Sequence[Series], reading: Reading) -> list[str]:
+    return [_unit(series, reading) for series in taken]
 
 
 def _unit(series: Series, reading: Reading) -> str:

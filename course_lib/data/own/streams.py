@@ -1,9 +1,7 @@
-"""Volumes that are read when they are asked for and not kept, whatever their number."""
+"""Cases of a folder as volumes: what their headers say at once, their voxels when asked for."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
@@ -12,6 +10,7 @@ from course_lib.data.own.filenames import part_path
 from course_lib.data.own.grids import Grid
 from course_lib.data.own.kinds import LeftOut, Scans
 from course_lib.data.own.layouts import Case, Layout
+from course_lib.data.own.lazy import LazyVolumes
 from course_lib.data.own.reading import Reading
 from course_lib.data.volume import HU_RANGE, Head, Volume
 from course_lib.errors import CourseError
@@ -19,75 +18,47 @@ from course_lib.errors import CourseError
 UNKNOWN_UNIT = "The unit of the images is not known: --unit HU if they are CT in HU."
 
 
-class Streamed(Sequence[Volume]):
-    """The volumes of a folder. `heads` says what each is; an item is read when it is taken."""
+def _lazy(
+    place: Path, cases: list[Case], people: list[str], headers: dict[Path, Grid]
+) -> LazyVolumes:
+    heads = [_head(case, person, headers) for case, person in zip(cases, people, strict=True)]
+    return LazyVolumes(place, heads, lambda k: _read(cases[k], people[k], headers))
 
-    def __init__(
-        self, place: Path, cases: list[Case], people: list[str], headers: dict[Path, Grid]
-    ) -> None:
-        self.place, self._cases, self._people = place, cases, people
-        self._headers = headers
-        self.heads = tuple(map(self._head, cases, people))
 
-    def __len__(self) -> int:
-        return len(self._cases)
+def _head(case: Case, person: str, headers: dict[Path, Grid]) -> Head:
+    placed = headers[case.image].placed
+    z, y, x = placed.shape
+    return Head(case.name, person, (z, y, x), placed.spacing_mm, case.unit, tuple(case.others))
 
-    @overload
-    def __getitem__(self, index: int) -> Volume: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Volume, ...]: ...
-    def __getitem__(self, index: int | slice) -> Volume | tuple[Volume, ...]:
-        if isinstance(index, slice):
-            return tuple(self[k] for k in range(*index.indices(len(self))))
-        try:
-            return self._read(self._cases[index], self._people[index])
-        except CourseError:
-            # One is wrong: all are looked at, so that they can be mended at once.
-            checks.refuse(self.place, self.faults(), len(self))
-            raise
 
-    def faults(self) -> dict[str, str]:
-        """Name of each case whose voxels cannot be used → why. Reads all."""
-        found = {}
-        for case, person in zip(self._cases, self._people, strict=True):
-            try:
-                self._read(case, person)
-            except CourseError as error:
-                found[case.name] = str(error).rstrip(".")
-        return found
+def _read(case: Case, person: str, headers: dict[Path, Grid]) -> Volume:
+    grid = headers[case.image]
+    image = _image(grid, case.volume, case.unit)
+    others = {
+        word: _image(headers[file], 0, case.target_unit)
+        if word == "target"
+        else _label(headers[file], grid)
+        for word, file in case.others.items()
+    }
+    placed = grid.placed
+    return Volume(
+        image,
+        placed.spacing_mm,
+        person,
+        case.unit,
+        placed.origin_mm,
+        others,
+        case.name,
+        case.target_unit,
+    )
 
-    def _head(self, case: Case, person: str) -> Head:
-        placed = self._headers[case.image].placed
-        z, y, x = placed.shape
-        return Head(case.name, person, (z, y, x), placed.spacing_mm, case.unit, tuple(case.others))
 
-    def _read(self, case: Case, person: str) -> Volume:
-        grid = self._headers[case.image]
-        image = _image(grid, case.volume, case.unit)
-        others = {
-            word: _image(self._headers[file], 0, case.target_unit)
-            if word == "target"
-            else self._label(file, grid)
-            for word, file in case.others.items()
-        }
-        placed = grid.placed
-        return Volume(
-            image,
-            placed.spacing_mm,
-            person,
-            case.unit,
-            placed.origin_mm,
-            others,
-            case.name,
-            case.target_unit,
-        )
-
-    def _label(self, file: Path, image: Grid) -> np.ndarray:
-        grid = self._headers[file]
-        label = checks.whole(formats.read_voxels(grid, 0, images=False), file.name)
-        if not checks.same_shape(image, grid) or checks.apart(image, grid) > checks.APART:
-            return np.ascontiguousarray(image.placed.turned(checks.moved(label, grid, image)))
-        return np.ascontiguousarray(grid.placed.turned(label))
+def _label(grid: Grid, image: Grid) -> np.ndarray:
+    """A label map (z, y, x) in LPS, on the image's grid."""
+    label = checks.whole(formats.read_voxels(grid, 0, images=False), grid.file.name)
+    if not checks.same_shape(image, grid) or checks.apart(image, grid) > checks.APART:
+        return np.ascontiguousarray(image.placed.turned(checks.moved(label, grid, image)))
+    return np.ascontiguousarray(grid.placed.turned(label))
 
 
 def _image(grid: Grid, number: int, unit: str) -> np.ndarray:
@@ -117,7 +88,7 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
         unit, of_target = reading.units
         cases = [replace(case, unit=unit, target_unit=of_target) for case in cases]
     if reading.skip:
-        looked = Streamed(place, cases, [case.name for case in cases], headers)
+        looked = _lazy(place, cases, [case.name for case in cases], headers)
         bad |= looked.faults()
         cases = [case for case in cases if case.name not in bad]
     if not cases:
@@ -131,7 +102,7 @@ def scans(place: Path, layout: Layout, reading: Reading) -> Scans:
         source=place,
         provenance=layout.provenance,
         licence=layout.licence,
-        volumes=Streamed(place, cases, people, headers),
+        volumes=_lazy(place, cases, people, headers),
         names=layout.names,
         given=given.by_name([case.name for case in cases], parts),
         left_out=(*layout.left_out, *(LeftOut(name, why) for name, why in bad.items())),
