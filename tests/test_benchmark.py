@@ -166,11 +166,29 @@ def test_a_running_job_tells_how_far_it_is(tmp_path, monkeypatch):
     tell(101, 401)
     tell(102, 401)  # too soon to be written
     at = clock.pulses(store, [job])
-    assert at == {str(job): (101, 401, 10.0)} and clock.pulses(store, [other]) == {}
+    assert at == {str(job): (101, 401, 0.1)} and clock.pulses(store, [other]) == {}
     assert clock.left([job], at, {}, 2) == "step 101 of 401, about 30 s left"
     assert "step" not in clock.left([job, other], at, {}, 2)
     (folder / clock.FILE).write_text('{"job": "half')
     assert clock.pulses(store, [job]) == {}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_slow_step_tells_no_pace_and_two_do(tmp_path, monkeypatch, first):
+    """Settings are counted from 0, steps of a training from 1."""
+    store, job = Store(tmp_path), Job("denoising", "bm3d", "chest_ct", "class", 0)
+    folder = tmp_path / ".partial-1"
+    folder.mkdir()
+    monkeypatch.setattr(clock.time, "monotonic", iter([50.0, 60.0]).__next__)
+    tell = clock.pulse(job, folder)
+    tell(first, 5)
+    at = clock.pulses(store, [job])
+    assert at == {str(job): (first, 5, None)}
+    assert clock.left([job], at, {clock.kind(job): [7.0]}, 1).endswith("about 7 s left")
+    tell(first + 1, 5)
+    rest = 10 * (5 - first - 1)
+    words = clock.left([job], clock.pulses(store, [job]), {}, 1)
+    assert words == f"step {first + 1} of 5, about {rest} s left"
 
 
 def test_an_empty_store_says_what_to_do(tmp_path):

@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from course_lib.benchmark.job import Job
 from course_lib.benchmark.store import Store
@@ -72,23 +73,34 @@ def expected_seconds(jobs: Iterable[Job], known: Seconds) -> float | None:
 def pulse(job: Job, folder: Path) -> Callable[[int, int], None]:
     """What a training calls after each step: now and then it leaves in the folder how far it is."""
     begin = last = 0.0
+    before = 0
 
     def tell(done: int, of: int) -> None:
-        nonlocal begin, last
+        nonlocal begin, last, before
         now = time.monotonic()
-        begin = begin or now  # the first step, which may take long, is over
+        if not begin:  # what came before the first call, which may take long, sets no pace
+            begin, before = now, done
         if now - last >= EVERY_S:
             last = now
-            said = {"job": str(job), "done": done, "of": of, "seconds": now - begin}
+            sure = done > before and now - begin > PACE_S
+            step_s = (now - begin) / (done - before) if sure else None
+            said = {"job": str(job), "done": done, "of": of, "step_s": step_s}
             with suppress(OSError):  # no reason to lose a training
                 (folder / FILE).write_text(json.dumps(said), "utf-8")
 
     return tell
 
 
-def pulses(store: Store, jobs: Collection[Job]) -> dict[str, tuple[int, int, float]]:
-    """Job, as text → steps done, all steps, and the seconds since its training began; of those of
-    the jobs that are training now."""
+class At(NamedTuple):
+    """Where a training stands: steps done, all steps, and seconds a step where that is known."""
+
+    done: int
+    of: int
+    step_s: float | None
+
+
+def pulses(store: Store, jobs: Collection[Job]) -> dict[str, At]:
+    """Job, as text → where it stands; of those of the jobs that are training now."""
     names, found = {str(job) for job in jobs}, {}
     for file in store.folder.glob(f".partial-*/{FILE}"):
         try:
@@ -96,17 +108,15 @@ def pulses(store: Store, jobs: Collection[Job]) -> dict[str, tuple[int, int, flo
         except (OSError, ValueError):  # being written, or just gone
             continue
         if said["job"] in names:
-            found[said["job"]] = (said["done"], said["of"], said["seconds"])
+            found[said["job"]] = At(said["done"], said["of"], said["step_s"])
     return found
 
 
-def left(
-    jobs: Collection[Job], at: dict[str, tuple[int, int, float]], known: Seconds, workers: int
-) -> str:
+def left(jobs: Collection[Job], at: Mapping[str, At], known: Seconds, workers: int) -> str:
     """How far the one job is that runs, and how long all will take, in words."""
-    paced = {name: now for name, now in at.items() if now[2] > PACE_S}
-    waiting = [job for job in jobs if str(job) not in paced]
-    running = [seconds * (of - done) / (done - 1) for done, of, seconds in paced.values()]
+    rest = {n: a.step_s * (a.of - a.done) for n, a in at.items() if a.step_s is not None}
+    waiting = [job for job in jobs if str(job) not in rest]
+    running = list(rest.values())
     seconds = expected_seconds(waiting, known) if waiting else 0.0
     words = []
     if len(jobs) == 1 and at:
