@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from course_lib.benchmark.leaderboard import Board, Row, Section
+from course_lib.benchmark.boards import Board, Row, Section
 from course_lib.benchmark.statistics import Interval
 
 # fmt: off

@@ -13,7 +13,9 @@ from typing import Any
 
 from course_lib.benchmark import downloads, figures, strips, wording
 from course_lib.benchmark import folder as own_folder
-from course_lib.benchmark.leaderboard import Board, Record, Section, latest, sections
+from course_lib.benchmark.boards import Board, Section
+from course_lib.benchmark.grouping import Record, latest
+from course_lib.benchmark.leaderboard import sections
 from course_lib.benchmark.store import Store, beside
 from course_lib.errors import CourseError
 

@@ -17,7 +17,8 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from course_lib.benchmark.leaderboard import Board, Record, Row, Section
+from course_lib.benchmark.boards import Board, Row, Section
+from course_lib.benchmark.grouping import Record
 from course_lib.benchmark.store import beside
 from course_lib.benchmark.wording import decimals, metric_name, number
 
