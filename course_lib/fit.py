@@ -21,6 +21,7 @@ from course_lib import device as devices
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical, Method, Stage
+from course_lib.methods.base import stage_steps as _stage_steps
 from course_lib.tasks.base import Plan, Question, Splits
 
 
@@ -38,14 +39,47 @@ class History:
 
 def predict(method: Method | Classical, cases: Cases, batch: int = 4) -> Any:
     """The method's answers for all cases, in batches of whole cases, without gradients. A method
-    that was never trained is made fresh for the cases' data set first."""
+    that was never trained is made fresh for the cases' data set first. It does not get the cases'
+    `answers`.
+
+    Raises CourseError when the method asks for an answer, or was made for other facts.
+    """
+    return ask(method, cases, batch)[0]
+
+
+def ask(method: Method | Classical, cases: Cases, batch: int = 4) -> tuple[Any, frozenset[str]]:
+    """What `predict` returns, and which of the cases' privileged tensors the method asked for."""
     if not hasattr(method, "facts"):
         method.fresh(cases.facts, cases.device)
+    if differing := method.facts.unlike(cases.facts):
+        raise CourseError(
+            f"{type(method).__name__} was made for a data set of other facts than these cases have "
+            f"({differing}). Train it on their data set, or make it new with `method.fresh(facts)`."
+        )
+    given: frozenset[str] = frozenset()
+    while True:
+        try:
+            return _answers(method, cases, batch, cases.answers | (cases.privileged - given)), given
+        except KeyError as error:
+            name = error.args[0] if error.args else None
+            if name in cases.answers:
+                readable = ", ".join(sorted(set(cases.tensors) - cases.answers))
+                raise CourseError(
+                    f"{type(method).__name__} reads {name!r} in `predict`, which is an answer: "
+                    f"those are for `losses`, `terms` and `prepare`. It may read: {readable}."
+                ) from error
+            if name not in cases.privileged - given:
+                raise
+            given |= {name}
+
+
+def _answers(method: Method | Classical, cases: Cases, batch: int, hidden: frozenset[str]) -> Any:
     if isinstance(method, Method):
         method.eval()
+    shown = {name: value for name, value in cases.tensors.items() if name not in hidden}
     with torch.no_grad(), devices.memory_advice():
         parts = [
-            method.predict(cases.batch(slice(start, start + batch)))
+            method.predict({name: value[start : start + batch] for name, value in shown.items()})
             for start in range(0, len(cases), batch)
         ]
     if isinstance(parts[0], dict):
@@ -79,6 +113,7 @@ def fit(
 
     Raises CourseError when a loss stops being a number, or memory runs out.
     """
+    splits = question.marked(splits)
     with devices.seeded(seed), devices.memory_advice():
         method.fresh(splits.facts, splits.train.device)
     with devices.seeded(seed), devices.memory_advice():
@@ -109,7 +144,8 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: boo
         for settings in tqdm(method.grid, desc="settings", disable=not progress, leave=False):
             method.set(settings)
             value = evaluate(method, question, validation)[question.headline]
-            if best is None or math.isnan(best) or headline.improves(value, best):
+            better = best is None or (math.isnan(best) and not math.isnan(value))
+            if better or headline.improves(value, best):
                 best, history.chosen = value, dict(settings)
     method.set(history.chosen)
     history.seconds = time.perf_counter() - start
@@ -255,17 +291,6 @@ def _means(recent: dict[str, list[Tensor]]) -> dict[str, float]:
     means = {name: float(torch.stack(values).mean()) for name, values in recent.items()}
     recent.clear()
     return means
-
-
-def _stage_steps(method: Method, steps: int) -> list[tuple[Stage, int]]:
-    """How many steps each stage gets, if any; they add up to `steps`."""
-    total = sum(stage.share for stage in method.stages)
-    ends, done = [], 0.0
-    for stage in method.stages:
-        done += stage.share
-        ends.append(round(steps * done / total))
-    counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return [(stage, count) for stage, count in zip(method.stages, counts, strict=True) if count]
 
 
 def _slow_down(optimiser: torch.optim.Optimizer, behind: float) -> None:

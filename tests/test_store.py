@@ -77,9 +77,19 @@ def test_damage_is_said_with_the_next_step(tmp_path):
         store.records()
 
 
-def test_numbers_that_are_not_finite_become_null(tmp_path):
-    write_json(tmp_path / "x.json", {"a": [float("nan"), float("inf"), 1.5]})
-    assert json.loads((tmp_path / "x.json").read_text("utf-8")) == {"a": [None, None, 1.5]}
+def test_undefined_numbers_become_null_and_a_perfect_score_stays_perfect(tmp_path):
+    perfect = {"psnr": float("inf"), "ssim": 1.0, "auc": float("nan")}
+    content = record() | {"cases": [{"case": "inf", "scores": perfect}]}
+    folder = Store(tmp_path).place("a" * 64)
+    folder.mkdir(parents=True)
+    returned = write_json(folder / "record.json", content)
+    (on_disk,) = json.loads((folder / "record.json").read_text("utf-8"))["cases"]
+    assert on_disk["scores"] == {"psnr": "inf", "ssim": 1.0, "auc": None}
+    read = Store(tmp_path).read("a" * 64)
+    for found in (returned, read):
+        (case,) = found["cases"]
+        assert case["scores"] == {"psnr": float("inf"), "ssim": 1.0, "auc": None}
+        assert case["case"] == "inf"  # a name is a name
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

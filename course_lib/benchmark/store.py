@@ -5,6 +5,7 @@ sweep clears away when the process that made them is gone.
 """
 
 import json
+import math
 import os
 import secrets
 import shutil
@@ -82,7 +83,7 @@ class Store:
 
 def _read(path: Path) -> Record | None:
     try:
-        return json.loads(path.read_text("utf-8"))
+        return _numbers(json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -92,22 +93,33 @@ def _read(path: Path) -> Record | None:
 
 
 def write_json(path: Path, content: Any) -> Any:
-    """Writes JSON that a person can read too, and returns what was written: numbers that are not
-    finite become null."""
-    content = _finite(content)
+    """Writes JSON that a person can read too, and returns what `read` would give back: undefined
+    numbers (nan) become null, and infinite ones, such as the PSNR of a perfect answer, the words
+    "inf" and "-inf", because JSON has neither."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
-    return content
+        text = json.dumps(_words(content), indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text, "utf-8")
+    return _numbers(_words(content))
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
+def _words(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+        return {key: _words(item) for key, item in value.items()}
+    return [_words(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _numbers(value: Any, scores: bool = False) -> Any:
+    """JSON with the scores "inf" and "-inf" as numbers; elsewhere they are only words."""
+    if isinstance(value, dict):
+        return {
+            key: _numbers(item, scores or key in ("scores", "validation", "losses", "terms"))
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_numbers(item, scores) for item in value]
+    return float(value) if scores and value in ("inf", "-inf") else value
 
 
 def alive(process: int) -> bool:

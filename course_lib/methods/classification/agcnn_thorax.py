@@ -112,13 +112,14 @@ class AGCNN(Method):
             "fusion": self.fusion.parameters(),
         }
 
-    def boxes(self, heat: Tensor, mask: Tensor) -> list[tuple[int, ...]]:
-        """Where to look again, from heat maps (N, H, W); the outlines (N, 1, H, W) are for the
-        control that may see them."""
+    def boxes(self, heat: Tensor, batch: Batch) -> list[tuple[int, ...]]:
+        """Where to look again, from heat maps (N, H, W); only the control that may see outlines
+        asks for them."""
         size = heat.shape[1], heat.shape[2]
-        found = [attended_box(one, self.tau) for one in heat.detach().cpu().numpy()]
         if self.crop == "outline":
-            found = [attended_box(one > 0, 0.5) for one in mask[:, 0].cpu().numpy()]
+            found = [attended_box(one > 0, 0.5) for one in batch["mask"][:, 0].cpu().numpy()]
+        else:
+            found = [attended_box(one, self.tau) for one in heat.detach().cpu().numpy()]
         square = [at_least(box, min(size) // 4, size) for box in found]
         if self.crop == "random":
             square = [self._anywhere(box, size) for box in square]
@@ -142,7 +143,7 @@ class AGCNN(Method):
         if self.stage == "global":
             return scores
         size = unit.shape[-2], unit.shape[-1]
-        boxes = self.boxes(heat_map(last.detach(), size), batch["mask"])
+        boxes = self.boxes(heat_map(last.detach(), size), batch)
         crops = [
             one[None, :, t:b, left:right]
             for one, (t, left, b, right) in zip(unit, boxes, strict=True)

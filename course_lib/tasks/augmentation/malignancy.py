@@ -105,6 +105,12 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
     }
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    probabilities = F.one_hot(batch["label"], 2).float()
+    return {"probabilities": probabilities, "generated": batch["image"]}
+
+
 def image_features(image: Tensor, window: tuple[float, float]) -> Tensor:
     """(N, 1, H, W) → (N, 1280), of pictures in this window, enlarged to 64 pixels."""
     network = _network().to(image.device)
@@ -133,7 +139,7 @@ QUESTION = Question(
     title="Augmentation: few labelled nodules",
     fields={
         "image": Field("N 1 H H", "HU", "a patch of lung with a nodule in its middle"),
-        "label": Field("N", "class", "which of the two it is", dtype="int64"),
+        "label": Field("N", "class", "which of the two it is", dtype="int64", answer=True),
         "draw": Field("N", "seed", "of the picture to be made beside the case", dtype="int64"),
         "wanted": Field("N", "class", "of that picture", dtype="int64"),
     },
@@ -176,4 +182,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
 )

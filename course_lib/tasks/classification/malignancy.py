@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, Facts, join, random_index
@@ -197,6 +198,11 @@ def shares(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
     }
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return F.one_hot(batch["label"], len(facts.class_names)).float()
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The image, and as bars from left to right: the probability of the last class, and 0 or 1."""
     image = batch["image"].float().mean(dim=1)
@@ -238,14 +244,20 @@ METRICS = SHARED | {
 TRAINING = ("train", "batch")
 FIELDS = {
     "image": Field("N 1 H W", "HU", "lung with a nodule in it: the input"),
-    "mask": Field("N 1 H W", "class", "1 inside the readers' outline", dtype="uint8"),
-    "label": Field("N", "class", "1 where the readers' mean rating is above 3", dtype="int64"),
-    "malignancy": Field("N", "rating", "the readers' mean, 1 to 5, never 3"),
-    "raters": Field("N", "readers", "how many of them rated it", dtype="int64"),
+    "mask": Field(
+        "N 1 H W", "class", "1 inside the readers' outline", dtype="uint8", privileged=True
+    ),
+    "label": Field(
+        "N", "class", "1 where the readers' mean rating is above 3", dtype="int64", answer=True
+    ),
+    "malignancy": Field("N", "rating", "the readers' mean, 1 to 5, never 3", answer=True),
+    "raters": Field("N", "readers", "how many of them rated it", dtype="int64", answer=True),
     "scanner": Field("N", "number", "0, or 1 for the other scanner", dtype="int64"),
     "background": Field("N 1 H W", "HU", "the same lung without the nodule", TRAINING),
     "wide": Field("N 1 wide wide", "HU", "more of the lung, to cut `image` from", ("train",)),
-    "wide_mask": Field("N 1 wide wide", "class", "the same of `mask`", ("train",), "uint8"),
+    "wide_mask": Field(
+        "N 1 wide wide", "class", "the same of `mask`", ("train",), "uint8", privileged=True
+    ),
     "wide_background": Field("N 1 wide wide", "HU", "the same of `background`", ("train",)),
 }
 FACTS = {
@@ -277,4 +289,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
 )

@@ -150,4 +150,5 @@ QUESTION = Question(
     sample=reading.sample,
     score=score,
     pictures=reading.pictures,
+    truth=reading.truth,
 )

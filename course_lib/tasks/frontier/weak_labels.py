@@ -84,5 +84,6 @@ QUESTION = Question(
     sample=reading.sample,
     score=score,
     pictures=reading.pictures,
+    truth=reading.truth,
     kinds=("weak_labels/0_masks", "weak_labels/5_masks"),
 )

@@ -200,8 +200,12 @@ def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
 
 
 FIELDS = pairs.FIELDS | {
-    "fixed_points": Field("N 16 dims", "pixels", "landmarks of the fixed image, nan if missing"),
-    "moving_points": Field("N 16 dims", "pixels", "the same landmarks in the moving image"),
+    "fixed_points": Field(
+        "N 16 dims", "pixels", "landmarks of the fixed image, nan if missing", answer=True
+    ),
+    "moving_points": Field(
+        "N 16 dims", "pixels", "the same landmarks in the moving image", answer=True
+    ),
 }
 METRICS = {
     "tre_mm": Metric("mm", "lower", "Target registration error: how far landmarks still lie apart.")

@@ -46,7 +46,7 @@ QUESTION = Question(
     fields=brain_pairs.FIELDS
     | {
         "displacement": Field(
-            "N dims *space", "pixels", "the true field u: moving(x + u(x)) = fixed(x)"
+            "N dims *space", "pixels", "the true field u: moving(x + u(x)) = fixed(x)", answer=True
         ),
     },
     facts=pairs.FACTS,
@@ -66,5 +66,6 @@ QUESTION = Question(
     sample=pairs.sample,
     score=score,
     pictures=pairs.pictures,
+    truth=pairs.truth,
     kinds=("brain_2d/known_fields", "brain_3d/known_fields"),
 )

@@ -159,4 +159,5 @@ QUESTION = Question(
     sample=pairs.sample,
     score=pairs.score,
     pictures=pairs.pictures,
+    truth=pairs.truth,
 )

@@ -110,6 +110,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     }
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["label"]
+
+
 def colour(labels: Tensor) -> Tensor:
     """Labels (…) as colours (…, 3) uint8; label 0 is black."""
     table = torch.tensor([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in COLOURS])
@@ -134,7 +139,9 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 
 FIELDS = {
     "image": Field("N 1 D H W", "HU or arbitrary", "a stack of slices: the input"),
-    "label": Field("N 1 D H W", "class", "the structure of each voxel, 0: none", dtype="uint8"),
+    "label": Field(
+        "N 1 D H W", "class", "the structure of each voxel, 0: none", dtype="uint8", answer=True
+    ),
     "window": Field("N 2", "as image", "the values shown black and white"),
 }
 
@@ -154,8 +161,8 @@ QUESTION = Question(
         "dice": Metric(
             "",
             "higher",
-            "Overlap 2|P∩T| / (|P|+|T|), mean over the structures of a case; 0 for one that is missed "
-            "or made up.",
+            "Overlap 2|P∩T| / (|P|+|T|), mean over the structures of a case; 0 for one that is "
+            "missed or made up.",
         ),
         "hd95": Metric(
             "mm",
@@ -186,5 +193,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     kinds=("brain_tissue", "lung_tumours/without_4"),
 )

@@ -1,0 +1,180 @@
+"""Who is asked about cases does not see the answers, and what no answer could score is refused."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from course_lib import catalogue
+from course_lib.benchmark.job import can_be_scored
+from course_lib.cases import Cases, Facts
+from course_lib.errors import CourseError
+from course_lib.fit import ask, evaluate, fit, predict
+from course_lib.methods.base import Classical, Method
+from course_lib.tasks.base import Field, Metric, Plan, Question, Splits
+from tests.cases import kinds, smoke_splits
+
+ASKED = [
+    pytest.param(section, question, dataset, id=f"{section}-{question.id}")
+    for section in catalogue.SECTIONS
+    for question in catalogue.questions(section)
+    for dataset in list(question.sources)[:1]
+]
+READERS = {"nodule_size", "radiomics_ml"}
+"""Methods that ask for the readers' outline of a test case."""
+
+
+@pytest.mark.parametrize(("section", "question", "dataset"), ASKED)
+def test_every_question_marks_its_answers_and_knows_one_that_can_be_scored(
+    section, question, dataset
+):
+    splits = question.marked(smoke_splits(section, dataset))
+    for cases in (splits.train, splits.validation, splits.test):
+        assert cases.answers == {name for name, f in question.fields.items() if f.answer}
+        assert cases.answers & set(splits.test.tensors)
+        assert not cases.answers & cases.privileged
+        assert cases.subset([0]).answers == cases.answers
+    can_be_scored(question, splits, dataset)
+
+
+@pytest.mark.parametrize("section", catalogue.SECTIONS)
+def test_what_make_returns_is_marked(section):
+    question, dataset = next(catalogue.questions(section)), next(iter(catalogue.datasets(section)))
+    assert question.make(dataset, "smoke", 0).test.answers
+    assert replace(question, fields={}).make(dataset, "smoke", 0).test.answers == frozenset()
+
+
+@pytest.mark.parametrize("section", catalogue.SECTIONS)
+def test_every_method_answers_without_the_answers(section):
+    for entry in catalogue.methods(section):
+        for question, dataset in list(kinds(entry))[:1]:
+            splits = question.marked(smoke_splits(section, dataset))
+            test, method = splits.test.subset([0, 1]), catalogue.build(entry.id)
+            method.fresh(splits.facts)
+            if isinstance(method, Classical):
+                method.prepare(splits.train)
+                method.set(method.grid[0])
+            else:
+                method.begin(method.stage, splits.train)
+            bare = {n: v for n, v in test.tensors.items() if n not in test.answers}
+            _, asked = ask(method, replace(test, tensors=bare))
+            assert bool(asked) == (entry.id in READERS), entry.id
+
+
+class Line(Method):
+    """y = a x; or what it is told."""
+
+    def __init__(self, told=None):
+        super().__init__()
+        self.told_by = told
+
+    def build(self, facts):
+        self.a = nn.Parameter(torch.zeros(()))
+
+    def predict(self, batch):
+        return batch[self.told_by] if self.told_by else self.a * batch["x"]
+
+    def losses(self, batch):
+        yield "network", (self.a * batch["x"] - batch["y"]).square().mean()
+
+
+class Blind(Classical):
+    def predict(self, batch):
+        return torch.zeros_like(batch["x"])
+
+
+def line(count=6, **facts):
+    x = torch.arange(count, dtype=torch.float32)[:, None]
+    return Cases(
+        {"x": x, "y": 3 * x, "hand": 3 * x},
+        [f"{k}" for k in range(count)],
+        ["a"] * count,
+        ["test"] * count,
+        torch.ones(count, 1),
+        facts=Facts(**facts),
+    )
+
+
+def score(prediction, batch, facts):
+    error = (prediction - batch["y"]).square()[:, 0]
+    return {"psnr": -10 * torch.log10(error).where(batch["y"][:, 0] >= 0, torch.nan)}
+
+
+SPLITS = Splits(line(), line(), line())
+LINE = Question(
+    id="line",
+    title="A line",
+    fields={
+        "x": Field("N 1", "", "where"),
+        "y": Field("N 1", "", "how high", answer=True),
+        "hand": Field("N 1", "", "how high, measured by hand", privileged=True),
+    },
+    facts={},
+    headline="psnr",
+    metrics={"psnr": Metric("dB", "higher", "How near.")},
+    sources={"line": ()},
+    plans={"smoke": Plan(4, 2, 1)},
+    make=lambda dataset, profile, seed: SPLITS,
+    sample=lambda cases, profile, count, generator: cases.batch(slice(0, count)),
+    score=score,
+    pictures=lambda prediction, batch, facts: {},
+    truth=lambda batch, facts: batch["y"],
+)
+
+
+def test_who_reads_an_answer_is_told_so_and_who_asks_a_reader_is_marked():
+    test = LINE.make("line", "smoke", 0).test
+    with pytest.raises(CourseError, match="Line reads 'y' in `predict`.*It may read: hand, x"):
+        predict(Line("y"), test)
+    assert ask(Line(), test)[1] == frozenset()
+    assert ask(Line("hand"), test)[1] == {"hand"}
+    with pytest.raises(KeyError, match="nonsense"):
+        predict(Line("nonsense"), test)
+
+
+def test_training_sees_answers_and_validation_does_not():
+    fit(Line(), LINE, SPLITS, profile="smoke", seed=0, progress=False)
+    with pytest.raises(CourseError, match="reads 'y'"):
+        fit(Line("y"), LINE, SPLITS, profile="smoke", seed=0, progress=False)
+
+
+def test_a_method_is_not_asked_about_data_of_other_facts():
+    method = Line().fresh(Facts(channels=1))
+    assert len(predict(method, line(channels=1))) == 6
+    with pytest.raises(CourseError, match="channels: 1, not 3"):
+        predict(method, line(channels=3))
+    with pytest.raises(CourseError, match="'none', not 'HU'"):
+        predict(method, line(channels=1, unit="HU"))
+
+
+def test_a_perfect_score_is_a_score():
+    scores = evaluate(Line("hand"), LINE, LINE.make("line", "smoke", 0).test)
+    assert scores["psnr"] == float("inf")
+
+
+def test_a_test_that_no_answer_could_score_is_refused_before_training():
+    nothing = line()
+    nothing["y"][:] = -1.0
+    with pytest.raises(CourseError, match="psnr is defined for none of the 6 test cases of mine"):
+        can_be_scored(LINE, replace(SPLITS, test=nothing), "mine")
+    can_be_scored(LINE, SPLITS, "mine")
+
+
+@pytest.mark.parametrize(
+    ("section", "dataset", "emptied"),
+    [
+        ("segmentation", "brain_tissue", {"label": 0}),
+        ("classification", "nodules/30", {"label": 1}),
+        ("detection", "chest_ct/nodules", {"labels": -1}),
+        ("augmentation", "anomaly", {"label": 0}),
+        ("registration", "brain_2d/between_donors", {"fixed_points": torch.nan}),
+        ("frontier", "weak_labels/5_masks", {"label": 0}),
+    ],
+)
+def test_built_in_questions_refuse_a_test_that_shows_nothing(section, dataset, emptied):
+    question, splits = catalogue.question(section, dataset), smoke_splits(section, dataset)
+    gone = {name: torch.full_like(splits.test[name], value) for name, value in emptied.items()}
+    test = replace(splits.test, tensors=splits.test.tensors | gone)
+    with pytest.raises(CourseError, match="nothing was trained"):
+        can_be_scored(question, replace(splits, test=test), dataset)
