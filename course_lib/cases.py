@@ -5,7 +5,7 @@ slices of tensors that already lie on the device and splits can be made by subje
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -196,6 +196,15 @@ def random_patches(
     }
 
 
+def subject_order(subjects: Iterable[str]) -> list[str]:
+    """Each subject once, in an order that only the names decide: that of their hashes."""
+
+    def mixed(name: str) -> bytes:  # names of files may hold bytes that are no UTF-8
+        return hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+
+    return sorted(set(subjects), key=mixed)
+
+
 def subject_split(subjects: Sequence[str]) -> dict[str, str]:
     """Subject → 'train', 'validation' or 'test': about 60, 20 and 20 %, at least one of each.
 
@@ -207,7 +216,7 @@ def subject_split(subjects: Sequence[str]) -> dict[str, str]:
     >>> sorted(subject_split(["a", "b", "c"]).values())
     ['test', 'train', 'validation']
     """
-    names = sorted(set(subjects), key=lambda name: hashlib.sha256(name.encode()).digest())
+    names = subject_order(subjects)
     if len(names) < 3:
         raise CourseError(
             f"{len(names)} subjects cannot be split into training, validation and test; at least "

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from course_lib import device as devices
+from course_lib.asking import ask
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
 from course_lib.methods.base import Classical, Method, Stage
-from course_lib.methods.base import stage_steps as _stage_steps
-from course_lib.tasks.base import Plan, Question, Splits
+from course_lib.tasks.base import Plan, Question, Splits, base_profile
 
 
 @dataclass
@@ -45,46 +45,6 @@ def predict(method: Method | Classical, cases: Cases, batch: int = 4) -> Any:
     Raises CourseError when the method asks for an answer, or was made for other facts.
     """
     return ask(method, cases, batch)[0]
-
-
-def ask(method: Method | Classical, cases: Cases, batch: int = 4) -> tuple[Any, frozenset[str]]:
-    """What `predict` returns, and which of the cases' privileged tensors the method asked for."""
-    if not hasattr(method, "facts"):
-        method.fresh(cases.facts, cases.device)
-    if differing := method.facts.unlike(cases.facts):
-        raise CourseError(
-            f"{type(method).__name__} was made for a data set of other facts than these cases have "
-            f"({differing}). Train it on their data set, or make it new with `method.fresh(facts)`."
-        )
-    given: frozenset[str] = frozenset()
-    while True:
-        try:
-            return _answers(method, cases, batch, cases.answers | (cases.privileged - given)), given
-        except KeyError as error:
-            name = error.args[0] if error.args else None
-            if name in cases.answers:
-                readable = ", ".join(sorted(set(cases.tensors) - cases.answers))
-                raise CourseError(
-                    f"{type(method).__name__} reads {name!r} in `predict`, which is an answer: "
-                    f"those are for `losses`, `terms` and `prepare`. It may read: {readable}."
-                ) from error
-            if name not in cases.privileged - given:
-                raise
-            given |= {name}
-
-
-def _answers(method: Method | Classical, cases: Cases, batch: int, hidden: frozenset[str]) -> Any:
-    if isinstance(method, Method):
-        method.eval()
-    shown = {name: value for name, value in cases.tensors.items() if name not in hidden}
-    with torch.no_grad(), devices.memory_advice():
-        parts = [
-            method.predict({name: value[start : start + batch] for name, value in shown.items()})
-            for start in range(0, len(cases), batch)
-        ]
-    if isinstance(parts[0], dict):
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-    return torch.cat(parts)
 
 
 def evaluate(method: Method | Classical, question: Question, cases: Cases) -> dict[str, float]:
@@ -119,11 +79,11 @@ def fit(
     with devices.seeded(seed), devices.memory_advice():
         if isinstance(method, Classical):
             return _choose(method, question, splits, progress)
-        plan = plan or question.plans[profile]
+        plan = plan or question.plan(profile)
         generator = torch.Generator().manual_seed(seed)
 
         def sample(cases: Cases, count: int) -> Batch:
-            return question.sample(cases, profile, count, generator)
+            return question.sample(cases, base_profile(profile), count, generator)
 
         training = _Training(method, question, splits, plan, sample, after_evaluation)
         return training.run(progress)
@@ -291,6 +251,17 @@ def _means(recent: dict[str, list[Tensor]]) -> dict[str, float]:
     means = {name: float(torch.stack(values).mean()) for name, values in recent.items()}
     recent.clear()
     return means
+
+
+def _stage_steps(method: Method, steps: int) -> list[tuple[Stage, int]]:
+    """How many steps each stage gets, if any; they add up to `steps`."""
+    total = sum(stage.share for stage in method.stages)
+    ends, done = [], 0.0
+    for stage in method.stages:
+        done += stage.share
+        ends.append(round(steps * done / total))
+    counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [(stage, count) for stage, count in zip(method.stages, counts, strict=True) if count]
 
 
 def _slow_down(optimiser: torch.optim.Optimizer, behind: float) -> None:

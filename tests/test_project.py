@@ -93,7 +93,8 @@ ALLOWED = {
     "parts": GROUND | {"data"},
     "tasks": GROUND | {"data", "parts"},
     "methods": GROUND | {"data", "parts"},
-    "fit": GROUND | {"methods", "tasks"},
+    "asking": GROUND | {"methods"},
+    "fit": GROUND | {"asking", "methods", "tasks"},
     "catalogue": GROUND | {"methods", "tasks"},
     "benchmark": GROUND | {"catalogue", "data", "fit", "methods", "tasks"},
 }

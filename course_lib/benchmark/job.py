@@ -26,6 +26,8 @@ from course_lib.errors import CourseError
 if TYPE_CHECKING:
     from course_lib.tasks.base import Question, Splits
 
+NOTE = "data: "
+"""How a line begins that says what of the user's data a job uses."""
 VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
 
 
@@ -58,10 +60,7 @@ class Job:
                 f"{self.method!r} is a method for {entry.section}, not for {self.task}. "
                 f"`course methods --task {self.task}` lists those that fit."
             )
-        if self.profile not in question.plans:
-            raise CourseError(
-                f"{self.task} has no profile {self.profile!r}; it has: {', '.join(question.plans)}."
-            )
+        question.plan(self.profile)
         if not catalogue.fits(entry, self.dataset):
             fitting = [
                 name for name in catalogue.datasets(self.task) if catalogue.fits(entry, name)
@@ -150,10 +149,13 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
 
     from course_lib import device as devices
     from course_lib.fit import ask, fit
+    from course_lib.tasks.base import base_profile
 
     started, begin = datetime.now(UTC), time.perf_counter()
     question, device = job.question, devices.choose()
-    splits = question.make(job.dataset, job.profile, job.seed).to(device)
+    splits = question.make(job.dataset, base_profile(job.profile), job.seed).to(device)
+    for note in splits.notes:  # before the training, which may take long
+        print(NOTE + note, flush=True)
     test = splits.test
     can_be_scored(question, splits, job.dataset)
     data_s = time.perf_counter() - begin
@@ -192,6 +194,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
         "versions": versions(),
         "data": job.sources(),
         "provenance": dict(test.provenance),
+        "notes": list(splits.notes),
         "settings": {
             "chosen": history.chosen,
             "candidates": history.candidates,

@@ -214,7 +214,9 @@ def command(record: Record) -> str:
     """The command that runs a record's job again."""
     job = record["job"]
     words = ["course", "run", job["task"], job["method"], "--dataset", job["dataset"]]
-    words += ["--profile", job["profile"], "--seed", str(job["seed"])]
+    profile, mark, steps = job["profile"].partition("@")
+    words += ["--profile", profile, *(["--steps", steps] if mark else [])]
+    words += ["--seed", str(job["seed"])]
     for name, value in sorted((job.get("options") or {}).items()):
         words += ["--option", f"{name}={json.dumps(value)}"]
     return shlex.join(words)
@@ -263,6 +265,7 @@ def _origins(section: Section) -> dict[str, Any]:
                 known.append(version)
     restricted = sorted({d["name"] for d in data.values() if wording.non_commercial(d["licence"])})
     return {
+        "notes": list(dict.fromkeys(note for r in done for note in r.get("notes", ()))),
         "provenance": list(dict.fromkeys(p for r in done for p in r["provenance"].items())),
         "data": list(data.values()),
         "versions": versions,

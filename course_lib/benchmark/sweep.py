@@ -11,7 +11,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,7 @@ from typing import Any
 from course_lib import catalogue
 from course_lib.benchmark import interrupt
 from course_lib.benchmark.identity import job_cells
-from course_lib.benchmark.job import Job
+from course_lib.benchmark.job import NOTE, Job
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.benchmark.workers import Workers
 
@@ -46,18 +46,19 @@ class Outcome:
         return {"key": self.key} | row | about
 
 
-def execute(job: Job, store: Store, fork: bool = False) -> Outcome:
+def execute(job: Job, store: Store, fork: bool = False, aloud: Collection[str] = ()) -> Outcome:
     """Runs one job through papermill unless it is done already, and files its record.
 
     Arguments:
         fork: take a kernel that is forked, for the first of many jobs in this process.
+        aloud: the jobs, as text, whose notes on the user's data are told before they train.
     """
     key = job.key()
     if store.done(key):
         return Outcome(job, key, "cached", 0.0)
     start = time.perf_counter()
     with store.writing(key) as folder:
-        error = _run_notebook(job, folder, fork)
+        error = _run_notebook(job, folder, fork, _Notes() if str(job) in aloud else None)
         if error:
             write_json(folder / "record.json", _failure(job, key, error))
         else:
@@ -69,7 +70,9 @@ def execute(job: Job, store: Store, fork: bool = False) -> Outcome:
     return Outcome(job, key, "done", seconds)
 
 
-def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
+def _run_notebook(
+    job: Job, folder: Path, fork: bool, told: "_Notes | None" = None
+) -> dict[str, str] | None:
     """Executes the chapter's job cells with the job's parameters; returns the error, if any."""
     import nbformat
     import papermill
@@ -97,6 +100,7 @@ def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
             parameters=parameters,
             progress_bar=False,
             extra_arguments=["--log-level=CRITICAL"],
+            stdout_file=told,
             **({"kernel_manager_class": ForkedKernels} if fork else {}),
         )
     except PapermillExecutionError as error:
@@ -115,6 +119,20 @@ def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
     finally:
         template.unlink(missing_ok=True)
     return None
+
+
+class _Notes:
+    """Hands on what a running job says of the user's data; the rest stays in its notebook."""
+
+    def write(self, text: str) -> None:
+        """Tells the lines that are notes."""
+        for line in text.splitlines():
+            if line.startswith(NOTE):
+                print(f"\r{line}", file=sys.stderr)
+
+    def flush(self) -> None:
+        """Makes them seen at once."""
+        sys.stderr.flush()
 
 
 def _failure(job: Job, key: str, error: dict[str, str]) -> Record:
@@ -172,7 +190,9 @@ def _run(
     outcomes: dict[int, Outcome] = {}
     # In each worker papermill gives every job a kernel of its own.
     fork = CAN_FORK and len(jobs) > workers
-    work, prepare = partial(execute, store=store, fork=fork), partial(_share_cores, workers)
+    first = {(job.task, job.dataset, job.profile): str(job) for job in reversed(jobs)}
+    work = partial(execute, store=store, fork=fork, aloud=frozenset(first.values()))
+    prepare = partial(_share_cores, workers)
     layout = "{l_bar}{bar}| {n}/{total} [{elapsed}{postfix}]"
     with (
         Workers(min(workers, len(jobs)), work, prepare) as team,

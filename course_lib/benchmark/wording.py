@@ -227,3 +227,13 @@ def machine(record: Mapping) -> str:
 def non_commercial(licence: str | None) -> bool:
     """Whether a licence forbids commercial use."""
     return bool(re.search(r"\bNC\b|non-?commercial", licence or "", re.IGNORECASE))
+
+
+def profile(name: str) -> str:
+    """A profile for people.
+
+    >>> profile("class@1400"), profile("smoke")
+    ('class, 1400 steps', 'smoke')
+    """
+    base, mark, steps = name.partition("@")
+    return f"{base}, {steps} steps" if mark else base

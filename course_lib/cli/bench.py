@@ -2,11 +2,14 @@
 
 import json
 import time
+from typing import Any
 
 import click
 
 from course_lib import catalogue
 from course_lib.catalogue import outside
+from course_lib.cli.length import lengthened, of_length
+from course_lib.cli.own import located, of_own_data
 from course_lib.errors import CourseError
 
 PROFILES = click.Choice(["smoke", "class", "full"])
@@ -22,19 +25,15 @@ DATASET = click.option(
     "--dataset",
     help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE.",
 )
-ALLOW_UNVERIFIED = click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take a MedMNIST file of your own though its checksum is not the published one.",
-)
 
 
 @click.command()
 @click.argument("task")
 @click.argument("method")
 @DATASET
-@ALLOW_UNVERIFIED
+@of_own_data
 @PROFILE
+@of_length
 @click.option("--seed", default=0, show_default=True, help="Noise, first weights, batches.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Method option.")
 @click.option("--variant", help="One of the method's named variants, such as an ablation.")
@@ -43,12 +42,14 @@ def run(
     task: str,
     method: str,
     dataset: str | None,
-    allow_unverified: bool,
     profile: str,
+    steps: int | None,
+    minutes: float | None,
     seed: int,
     options: tuple[str, ...],
     variant: str | None,
     store: str,
+    **said: Any,
 ) -> None:
     """Run one job: METHOD (an id, or path:my_method.py) on TASK. Its record goes to the store."""
     from course_lib.benchmark import choice, sweep
@@ -57,10 +58,11 @@ def run(
 
     catalogue.section(task)
     method = _method(method)
-    dataset = _located(dataset, allow_unverified) or choice.default_dataset(task, method)
+    dataset = located(dataset, **said) or choice.default_dataset(task, method)
     chosen = _variant(method, variant) | choice.single(options)
     job = Job(task, method, dataset, profile, seed, chosen)
     job.check()
+    (job,) = lengthened([job], steps, minutes)
     shelf = Store(store)
     outcome = sweep.run([job], shelf)[0]
     if outcome.status == "failed":
@@ -68,19 +70,12 @@ def run(
             f"{job} failed: {outcome.error}. The executed notebook with the traceback is "
             f"{shelf.place(outcome.key) / 'notebook.ipynb'}."
         )
-    _print_scores(shelf.read(outcome.key))
+    record = shelf.read(outcome.key) or {}
+    if outcome.status == "cached":  # else they were told before the training
+        for note in record.get("notes", ()):
+            click.echo(f"data: {note}", err=True)
+    _print_scores(record)
     click.echo(f"{outcome.status}: {shelf.place(outcome.key)}")
-
-
-def _located(dataset: str | None, allow_unverified: bool) -> str | None:
-    """A path of the user's made absolute, since jobs run in folders of their own."""
-    from course_lib.cases import UNVERIFIED, is_own
-    from course_lib.data import own
-
-    if dataset is None or not is_own(dataset):
-        return dataset
-    word = UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
-    return f"{word}{own.location(dataset).resolve()}"
 
 
 def _method(name: str) -> str:
@@ -117,7 +112,7 @@ def _print_scores(record: dict) -> None:
     help="Only this method: an id, or path:my_method.py (repeatable).",
 )
 @DATASET
-@ALLOW_UNVERIFIED
+@of_own_data
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
 @click.option(
     "--option",
@@ -128,6 +123,7 @@ def _print_scores(record: dict) -> None:
 )
 @click.option("--variants", is_flag=True, help="Also the methods' named variants (ablations).")
 @PROFILE
+@of_length
 @click.option("--seeds", default=3, show_default=True, help="How many seeds, from 0.")
 @click.option(
     "--workers", type=click.IntRange(1), help="Jobs at once; default: one per core, one per GPU."
@@ -138,15 +134,17 @@ def bench(
     task_ids: tuple[str, ...],
     method_ids: tuple[str, ...],
     dataset: str | None,
-    allow_unverified: bool,
     without: tuple[str, ...],
     options: tuple[str, ...],
     variants: bool,
     profile: str,
+    steps: int | None,
+    minutes: float | None,
     seeds: int,
     workers: int | None,
     store: str,
     as_json: bool,
+    **said: Any,
 ) -> None:
     """Run many jobs: methods x seeds of the tasks. Finished jobs are not repeated.
 
@@ -158,7 +156,7 @@ def bench(
     jobs = choice.planned(
         task_ids or catalogue.SECTIONS,
         [_method(name) for name in method_ids],
-        _located(dataset, allow_unverified),
+        located(dataset, **said),
         without,
         profile,
         seeds,
@@ -167,9 +165,11 @@ def bench(
     )
     for job in jobs:
         job.check()
+    workers = workers or default_workers()
+    jobs = lengthened(jobs, steps, minutes, workers)
     begin = time.perf_counter()
     shelf = Store(store)
-    outcomes = sweep.run(jobs, shelf, workers or default_workers())
+    outcomes = sweep.run(jobs, shelf, workers)
     seconds = time.perf_counter() - begin
     totals = {
         status: sum(o.status == status for o in outcomes) for status in ("done", "failed", "cached")

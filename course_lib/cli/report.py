@@ -62,7 +62,7 @@ def _wanted(
 ) -> bool:
     sources = catalogue.datasets(job["task"]).get(job["dataset"], ())
     return (
-        job["profile"] == profile
+        job["profile"].partition("@")[0] == profile
         and (not task_ids or job["task"] in task_ids)
         and dataset in (None, job["dataset"])
         and not set(sources) & set(without)

@@ -142,14 +142,3 @@ class Classical:
         """Takes on one entry of `grid`."""
         for name, value in settings.items():
             setattr(self, name, value)
-
-
-def stage_steps(method: Method, steps: int) -> list[tuple[Stage, int]]:
-    """How many steps each stage gets, if any; they add up to `steps`."""
-    total = sum(stage.share for stage in method.stages)
-    ends, done = [], 0.0
-    for stage in method.stages:
-        done += stage.share
-        ends.append(round(steps * done / total))
-    counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return [(stage, count) for stage, count in zip(method.stages, counts, strict=True) if count]

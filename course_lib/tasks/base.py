@@ -6,7 +6,7 @@ cases is the set's score: see `metrics.classification.auc_per_case`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from course_lib.cases import PATH, Batch, Cases, Facts, is_own
+from course_lib.errors import CourseError
 
 PARTS = ("train", "validation", "test")
 EVERYWHERE = (*PARTS, "batch")
@@ -39,6 +40,15 @@ class Plan:
     steps: int
     batch: int
     evaluations: int = 8
+
+
+def base_profile(profile: str) -> str:
+    """The profile whose sizes hold: `class` of `class@1400`, which asks for 1400 steps.
+
+    >>> base_profile("class@1400"), base_profile("smoke")
+    ('class', 'smoke')
+    """
+    return profile.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Splits:
     train: Cases
     validation: Cases
     test: Cases
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def facts(self) -> Facts:
@@ -164,6 +174,20 @@ class Question:
     def needs(self, dataset: str) -> tuple[str, ...]:
         """The registry names that a data set, or the user's own, is made from."""
         return self.sources[PATH if is_own(dataset) else dataset]
+
+    def plan(self, profile: str) -> Plan:
+        """How much training a profile allows; `class@1400` is `class` with 1400 steps.
+
+        Raises CourseError when there is no such profile.
+        """
+        name, mark, steps = profile.partition("@")
+        if name not in self.plans:
+            raise CourseError(f"There is no profile {name!r} here, but: {', '.join(self.plans)}.")
+        if not mark:
+            return self.plans[name]
+        if not steps.isdecimal() or int(steps) < 1:
+            raise CourseError(f"{profile!r} gives no number of steps. Expected: {name}@1400.")
+        return replace(self.plans[name], steps=int(steps))
 
     def answers(self, dataset: str) -> bool:
         """Whether this question is asked of a data set."""

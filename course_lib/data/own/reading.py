@@ -4,14 +4,17 @@ What a file does not say, its owner does. The answers travel in the data set's n
 its key and its record hold them too.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from course_lib.cases import is_own
 from course_lib.errors import CourseError
 
 UNITS = ("HU", "a.u.")
 FLAGS = ("skip", "resample_labels")
+ANSWERS = {"yes": True, "no": False, "": True}
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,11 @@ def parse(dataset: str) -> tuple[Path, Reading]:
     known = [field.name for field in fields(Reading)]
     if unknown := [name for name in answers if name not in known]:
         raise CourseError(f"{unknown[0]!r} says nothing of data. Expected: {', '.join(known)}.")
-    said = {name: value == "yes" if name in FLAGS else value for name, value in answers.items()}
+    if unclear := [name for name in FLAGS if answers.get(name, "no") not in ANSWERS]:
+        raise CourseError(f"{unclear[0]}={answers[unclear[0]]} is unclear. Expected: yes or no.")
+    said: dict[str, Any] = {
+        name: ANSWERS[value] if name in FLAGS else value for name, value in answers.items()
+    }
     return Path(place).expanduser(), Reading(**said)
 
 
@@ -73,3 +80,18 @@ def query(reading: Reading) -> str:
         name: "yes" if value is True else value for name, value in asdict(reading).items() if value
     }
     return f"?{urlencode(said)}" if said else ""
+
+
+def short(dataset: str) -> str:
+    """The name of a data set for people: a path's last part and what was said, no folder above it.
+
+    >>> short("path:/home/ada/scans?unit=HU"), short("brain_tissue")
+    ('path:scans?unit=HU', 'brain_tissue')
+    """
+    if not is_own(dataset):
+        return dataset
+    place, reading = parse(dataset)
+    tables: dict[str, Any] = {
+        name: Path(getattr(reading, name)).name for name in ("subject", "split")
+    }
+    return f"{dataset.partition(':')[0]}:{place.name}{query(replace(reading, **tables))}"

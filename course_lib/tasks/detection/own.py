@@ -61,7 +61,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
             window=WINDOW,
         ),
     )
-    return Splits(**{name: whole.subset(rows) for name, rows in parts(whole.subject).items()})
+    return Splits(*(whole.subset(rows) for rows in parts(whole.subject).values()))
 
 
 def _on_one_grid(data: own.Boxed, long: int) -> tuple[Tensor, list[float]]:

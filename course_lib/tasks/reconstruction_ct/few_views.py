@@ -101,13 +101,15 @@ def scanned(
     views: slice,
     seed: int,
     copies: int = 1,
+    chest: bool = True,
 ) -> Cases:
-    """Some slices of one patient, and if `copies` > 1 changed copies of them, scanned."""
+    """Some slices of one patient, and if `copies` > 1 changed copies of them, scanned; `chest`: see
+    `ct_scans.on_grid`; every second copy is a crop in it."""
     generator = ct_scans.generator("reconstruction_ct", seed, word)
     fine, fine_mm = 2 * size.pixels, ct_scans.FIELD_MM / size.pixels / 2
-    truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm)
-    further = [_copy(truth, fine_mm, k % 2 == 1, generator) for k in range(1, copies)]
-    names = [f"{volume.subject}/z{z:03d}" for z in slices]
+    truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm, chest)
+    further = [_copy(truth, fine_mm, chest and k % 2 == 1, generator) for k in range(1, copies)]
+    names = [f"{volume.case}/z{z:03d}" for z in slices]
     return _scan(
         torch.cat([truth, *further]),
         region,

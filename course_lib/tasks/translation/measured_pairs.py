@@ -1,5 +1,7 @@
 """Measured volumes of the same head in two contrasts, cut into pairs of slices."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,7 +43,7 @@ def slices(
     head |= ~head.flatten(1).any(1).view(-1, 1, 1, 1)  # a slice of nothing is scored as a whole
     return Cases(
         tensors={"source": source, "target": wanted, "head": head},
-        case=[f"{volume.subject}/{row:03d}" for row in rows],
+        case=[f"{volume.case}/{row:03d}" for row in rows],
         subject=[volume.subject] * count,
         group=[group] * count,
         spacing_mm=torch.full((count, 2), pixel_mm(volume, pixels)),
@@ -60,12 +62,13 @@ def spread(start: int, stop: int, count: int) -> list[int]:
     return sorted({round(float(k)) for k in torch.linspace(start, stop - 1, count)})
 
 
-def facts_of(volumes: list[Volume], target: str) -> Facts:
+def facts_of(volumes: Iterable[Volume], target: str) -> Facts:
     """The facts of training volumes. The range of sources and of targets is that of CT where values
     lie below -200, otherwise from 0 to the brightest."""
+    ends = [[(i.min(), i.max()) for i in (v.image, v.labels[target])] for v in volumes]
     ranges = []
-    for images in ([v.image for v in volumes], [v.labels[target] for v in volumes]):
-        low, high = min(i.min() for i in images), max(i.max() for i in images)
+    for found in zip(*ends, strict=True):
+        low, high = min(low for low, _ in found), max(high for _, high in found)
         ranges.append(HU_LIMITS if low < -200 else (0.0, max(float(high), 1e-6)))
     source, wanted = ranges
     hounsfield = wanted == HU_LIMITS
