@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from course_lib import device as devices
-from course_lib.asking import ask
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
+from course_lib.methods.asking import ask
 from course_lib.methods.base import Classical, Method, Stage
 from course_lib.tasks.base import Plan, Question, Splits, base_profile
 

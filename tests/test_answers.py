@@ -10,7 +10,8 @@ from course_lib import catalogue
 from course_lib.benchmark.job import can_be_scored
 from course_lib.cases import Cases, Facts
 from course_lib.errors import CourseError
-from course_lib.fit import ask, evaluate, fit, predict
+from course_lib.fit import evaluate, fit, predict
+from course_lib.methods.asking import ask
 from course_lib.methods.base import Classical, Method
 from course_lib.tasks.base import Field, Metric, Plan, Question, Splits
 from tests.cases import kinds, smoke_splits
@@ -125,7 +126,7 @@ LINE = Question(
 
 def test_who_reads_an_answer_is_told_so_and_who_asks_a_reader_is_marked():
     test = LINE.make("line", "smoke", 0).test
-    with pytest.raises(CourseError, match="Line reads 'y' in `predict`.*It may read: hand, x"):
+    with pytest.raises(CourseError, match=r"Line reads 'y' in `predict`.*It may read: hand, x"):
         predict(Line("y"), test)
     assert ask(Line(), test)[1] == frozenset()
     assert ask(Line("hand"), test)[1] == {"hand"}

@@ -93,8 +93,7 @@ ALLOWED = {
     "parts": GROUND | {"data"},
     "tasks": GROUND | {"data", "parts"},
     "methods": GROUND | {"data", "parts"},
-    "asking": GROUND | {"methods"},
-    "fit": GROUND | {"asking", "methods", "tasks"},
+    "fit": GROUND | {"methods", "tasks"},
     "catalogue": GROUND | {"methods", "tasks"},
     "benchmark": GROUND | {"catalogue", "data", "fit", "methods", "tasks"},
 }

@@ -148,7 +148,8 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
     import torch
 
     from course_lib import device as devices
-    from course_lib.fit import ask, fit
+    from course_lib.fit import fit
+    from course_lib.methods.asking import ask
     from course_lib.tasks.base import base_profile
 
     started, begin = datetime.now(UTC), time.perf_counter()
