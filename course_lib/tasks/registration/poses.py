@@ -19,7 +19,7 @@ from course_lib.tasks.base import Field, Metric, Panel, Question, Splits
 from course_lib.tasks.registration import pairs, xrays
 
 SAME_PATIENT = "same patient, new poses"
-SUCCESS_MM = 5.0
+SUCCESS_MM = 1.0
 
 
 @dataclass(frozen=True)
