@@ -111,13 +111,14 @@ class RetinaNet(Method):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class logits (N, A, classes), box codes (N, A, 4) and anchors (A, 4) of all levels."""
         logits, codes, every = [], [], []
-        for level, stride, sides in zip(self.features(image), STRIDES, SIDES, strict=True):
+        levels = zip(self.features(image), self.features.cells, SIDES, strict=True)
+        for level, cells, sides in levels:
             for subnet_, parts, size in (
                 (self.class_subnet, logits, self.facts.classes),
                 (self.box_subnet, codes, 4),
             ):
                 parts.append(subnet_(level).permute(0, 2, 3, 1).reshape(len(image), -1, size))
-            every.append(anchors(*level.shape[-2:], stride, sides, self.ratios))
+            every.append(anchors(*level.shape[-2:], cells, sides, self.ratios))
         return torch.cat(logits, 1), torch.cat(codes, 1), torch.cat(every).to(image)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
