@@ -47,7 +47,8 @@ def make_room(path: Path) -> None:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path` and moves it there only if the block succeeds.
+    """Yields a temporary path beside `path` and moves it there only if the block succeeds. Once
+    there, it is whole even after a power cut.
 
     Raises CourseError when the folder cannot be written to.
     """
@@ -58,9 +59,29 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary.touch()
     try:
         yield temporary
+        settle(temporary)
         os.replace(temporary, path)
+        settle(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def settle(path: Path) -> None:
+    """Waits until a file's bytes, or a folder's list of names, lie on the disk itself."""
+    folder = path.is_dir()
+    try:
+        opened = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    except OSError:
+        if folder:  # Windows opens no folders
+            return
+        raise
+    try:
+        os.fsync(opened)
+    except OSError:
+        if not folder:  # some network drives keep no such list back
+            raise
+    finally:
+        os.close(opened)
 
 
 def sha256(path: Path) -> str:

@@ -56,8 +56,10 @@ def test_source_and_target_and_what_does_not_match(tmp_path, ramp):
     write_nifti(tmp_path / "target" / "a.nii", ramp[:3])
     with pytest.raises(CourseError, match="Resample"):
         own.read(f"path:{tmp_path}")
+    write_nifti(tmp_path / "source" / "b.nii", ramp)
+    write_nifti(tmp_path / "target" / "b.nii", ramp)
     (tmp_path / "target" / "a.nii").unlink()
-    with pytest.raises(CourseError, match="same file name"):
+    with pytest.raises(CourseError, match=r"a\.nii has no partner"):
         own.read(f"path:{tmp_path}")
 
 
@@ -188,7 +190,9 @@ def test_own_ct_is_scanned_and_split_by_subject(tmp_path, task):
         chest[:, 9:-9, 9:-9] = draw.normal(0, 50, (6, 90, 90))
         write_nifti(tmp_path / f"{name}.nii.gz", chest, (3.0, 4.0, 4.0))
     found = catalogue.question(task, f"path:{tmp_path}")
-    splits = found.make(f"path:{tmp_path}", "smoke", 0)
+    with pytest.raises(CourseError, match="--unit HU"):  # no file says it, and nobody guesses
+        found.make(f"path:{tmp_path}", "smoke", 0)
+    splits = found.make(f"path:{tmp_path}?unit=HU", "smoke", 0)
     subjects = [set(getattr(splits, part).subject) for part in ("train", "validation", "test")]
     assert sorted(map(len, subjects)) == [1, 1, 2] and len(set.union(*subjects)) == 4
     batch = splits.test.tensors

@@ -168,6 +168,8 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
     predict_s = time.perf_counter() - start
     found = question.score(prediction, test.tensors, test.facts)
     scores = {name: values.tolist() for name, values in found.items()}
+    evidence = question.evidence or (lambda *given: {})
+    told = {k: v.tolist() for k, v in evidence(prediction, test.tensors, test.facts).items()}
     with torch.no_grad():
         panels = question.pictures(prediction, test.tensors, test.facts)
     wall = {"data": data_s, "fit": history.seconds, "predict": predict_s}
@@ -211,6 +213,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
                 "subject": test.subject[i],
                 "group": test.group[i],
                 "scores": {name: values[i] for name, values in scores.items()},
+                **({"evidence": {name: v[i] for name, v in told.items()}} if told else {}),
             }
             for i in range(len(test))
         ],

@@ -21,7 +21,7 @@ from typing import Any, Self
 import psutil
 
 from course_lib.benchmark import interrupt
-from course_lib.benchmark.store import alive
+from course_lib.benchmark.claims import alive
 from course_lib.errors import CourseError
 
 NO_MORE = None  # said to a worker that may go

@@ -72,10 +72,10 @@ def fetch(names: tuple[str, ...], without: tuple[str, ...]) -> None:
 
 @data.command()
 def doctor() -> None:
-    """Hash every fetched file again; say what is wrong and how to repair it."""
-    from course_lib.data import fetch
+    """Hash every fetched or derived file again; say what is wrong and how to repair it."""
+    from course_lib.data import derived, fetch
 
-    findings = fetch.doctor()
+    findings = [*fetch.doctor(), *derived.doctor()]
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         click.echo(f"{finding.name.ljust(width)}  {finding.state:<13}  {finding.licence}")

@@ -73,7 +73,7 @@ def nifti(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
         else np.asanyarray(stored.dataobj)
     )
     placed = lps(stored.shape, stored.affine)
-    array = np.ascontiguousarray(placed.turned(values), dtype=kind)
+    array: np.ndarray = np.ascontiguousarray(placed.turned(values), dtype=kind)
     return array, placed.spacing_mm, placed.origin_mm
 
 

@@ -2,7 +2,8 @@
 
 Scores are kept per case, because intervals need them. A score that exists only for a whole set (an
 area under a curve, a calibration error) is given as each case's share, such that the mean over all
-cases is the set's score: see `metrics.classification.auc_per_case`.
+cases is the set's score: see `metrics.classification.auc_per_case`. Its interval is counted from
+the answers themselves (`evidence`), because shares may lie outside the score's range.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,11 +23,13 @@ EVERYWHERE = (*PARTS, "batch")
 
 @dataclass(frozen=True)
 class Metric:
-    """A score: its unit, which way is better, and what it means in one sentence."""
+    """A score: its unit, which way is better, and what it means in one sentence. `of_set` says how
+    it is counted of a set of cases (`benchmark.sets`); empty: single cases have it."""
 
     unit: str
     better: str
     text: str
+    of_set: str = ""
 
     def improves(self, new: float, old: float) -> bool:
         """Whether `new` is better than `old`."""
@@ -132,6 +135,9 @@ class Question:
         kinds: data sets whose facts differ, one of each kind; empty: all are of the first's kind.
         truth: (batch, facts) → the answer of who knows the truth. Where even that has no headline
             score, no answer has one.
+        evidence: (prediction, batch, facts) → what scores of a set are counted from: `answer`
+            (N, C), how strongly each class is answered, and `label` (N,), the true one; or
+            `targets` (N, classes), how many there are of each.
 
     What `make` returns is marked: its cases know which of their tensors are answers.
     """
@@ -150,6 +156,7 @@ class Question:
     pictures: Callable[[Any, Batch, Facts], dict[str, Panel]]
     kinds: tuple[str, ...] = ()
     truth: Callable[[Batch, Facts], Any] | None = None
+    evidence: Callable[[Any, Batch, Facts], dict[str, Tensor]] | None = None
 
     def __post_init__(self) -> None:
         made = getattr(self.make, "unmarked", self.make)  # `replace` brings one that marks

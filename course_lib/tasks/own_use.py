@@ -31,7 +31,7 @@ def used(kept: Mapping[str, int], there: Mapping[str, int], things: str) -> str:
     >>> used({"train": 60, "test": 20}, {"train": 120, "test": 20}, "volumes")
     'Used: 60 of 120 volumes to train, all 20 to test.'
     """
-    said = []
+    said: list[str] = []
     for part, count in kept.items():
         share = f"all {count}" if count == there[part] else f"{count} of {there[part]}"
         said.append(f"{share} {things + ' ' if not said else ''}{VERBS[part]}")
@@ -87,9 +87,9 @@ def shares(
     members = own.divided(data, [head.case for head in known], subjects)
     per = {p: max(1, min(each[p], total[p] // len(rows))) for p, rows in members.items()}
     kept = chosen(members, subjects, {part: total[part] // per[part] for part in per})
-    counts = [{part: len(rows) for part, rows in found.items()} for found in (kept, members)]
+    taken, there = ({p: len(rows) for p, rows in found.items()} for found in (kept, members))
     most = ", ".join(str(count) for count in per.values())
-    said = f"{used(*counts, 'volumes')[:-1]}; at most {most} {pieces} of each."
+    said = f"{used(taken, there, 'volumes')[:-1]}; at most {most} {pieces} of each."
     return Shares(data, kept, per, said)
 
 

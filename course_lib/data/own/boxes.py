@@ -50,7 +50,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Boxed:
     said: dict[str, int] = {}
     classes: list[str] = []
     for file in chosen:
-        content = _content(file, file.stat().st_mtime_ns)
+        content = _content(file, file.stat().st_mtime_ns) or {}
         part = _Part(file, place, parts[file] if len(chosen) > 1 else None, content, said)
         classes += [name for name in part.classes.values() if name not in classes]
         found += part.marked()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from course_lib.data.own import filenames, layouts, tables
+from course_lib.data.own import contrasts, filenames, layouts, tables
 from course_lib.data.own.kinds import LeftOut
 from course_lib.data.own.layouts import Case, Layout, stem_of
 from course_lib.data.own.reading import Reading
@@ -85,7 +85,7 @@ def _content(file: Path) -> dict[str, Any]:
 
 def _channels(about: Mapping[str, Any]) -> tuple[str, ...]:
     """The contrasts in the order of their numbers."""
-    given = next(about[word] for word in (*CHANNELS, None) if word is None or word in about)
+    given = about[next((word for word in CHANNELS if word in about), CHANNELS[0])]
     if isinstance(given, list):
         return tuple(map(str, given))
     return tuple(str(given[key]) for key in sorted(given, key=int))
@@ -192,7 +192,7 @@ def _chosen(
         known = [name for name in channels] or [f"{n:04d}" for n in range(20)]
         if reading.series.isdigit() and int(reading.series) < len(known):
             return int(reading.series)
-        name = layouts.choose(list(known), reading.series)
+        name = contrasts.choose(list(known), reading.series)
         if name is None:
             raise CourseError(
                 f"--series {reading.series} fits none or several of the contrasts in {place}: "

@@ -127,7 +127,7 @@ def _even(depth: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
     count, steps = len(depth), np.diff(depth)
     mean = depth[-1] / (count - 1)
     even = mean * np.arange(count)
-    if abs(depth - even).max() <= 0.1 * mean and abs(steps - mean).max() <= 0.25 * mean:
+    if abs(depth - even).max() <= max(0.1, 0.1 * mean) and abs(steps - mean).max() <= 0.25 * mean:
         return even, (round(float(mean), 3),)
     runs = _runs(steps)
     odd = [number for number in range(len(runs)) if not _deliberate(runs, number)]

@@ -97,10 +97,10 @@ def _known(head: Any) -> bool:
 
 def _by_simpleitk(head: Any) -> np.ndarray:
     """Stored numbers of lossless JPEG and JPEG-LS, from a copy without anything that rescales."""
+    import pydicom
     import SimpleITK
 
-    plain = type(head)(head)
-    plain.file_meta = head.file_meta
+    plain = pydicom.dcmread(head.filename, force=True)
     for name in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", *GROUPS):
         if name in plain:
             del plain[name]

@@ -1,6 +1,6 @@
 """The plain shapes into which the user's own data are read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -55,16 +55,15 @@ class OwnData:
 class Labelled(OwnData):
     """Labelled images with their split, the owner's or one by subject.
 
-    images: 'train', 'validation', 'test' → float32 (C, y, x) or (C, z, y, x) in 0 … 1 each; an
-    array where all are of one size.
+    images: 'train', 'validation', 'test' → float32 (n, C, y, x) or (n, C, z, y, x) in 0 … 1.
     labels: part → int64 (n,), or (n, classes) of 0 and 1 where several may hold.
     subjects: part → whom each is of. names: part → a name for each image, empty: the subject's.
     MedMNIST names no patients: each image counts as one. published: whose split it is, if it is a
     published one.
     """
 
-    what: ClassVar[str] = "labelled images (MedMNIST, a folder for each class, a CSV of labels)"
-    images: Mapping[str, Sequence[np.ndarray]]
+    what: ClassVar[str] = "labelled images (MedMNIST)"
+    images: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
     classes: tuple[str, ...]
     subjects: dict[str, list[str]]
@@ -97,7 +96,8 @@ class Boxed(OwnData):
     """Pictures with boxes.
 
     images: decoded when asked for, float32 (C, y, x) in 0 … 1 each. boxes: float32 (k, 4) each, in
-    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects: whom each is of.
+    pixels (top, left, bottom, right). labels: int64 (k,) each, numbers into `classes`. subjects:
+    whom each is of.
     """
 
     what: ClassVar[str] = "pictures with boxes (COCO, Pascal VOC, YOLO)"

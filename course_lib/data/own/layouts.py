@@ -7,10 +7,10 @@ lie.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from course_lib.data.own import filenames, files, tables
+from course_lib.data.own.contrasts import Case, Group, Layout, of_one_contrast
 from course_lib.data.own.grids import COMPANIONS, suffix_of
 from course_lib.data.own.kinds import LeftOut
 from course_lib.data.own.reading import Reading
@@ -18,52 +18,6 @@ from course_lib.data.own.subjects import PARTS
 from course_lib.errors import CourseError
 
 RANKS = ("dseg", "seg", "segm", "segmentation", "label", "labels", "labelmap", "1stho")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One image: its file, the files of what belongs to it, and which volume of the file it is.
-
-    Arguments:
-        name: unique in the data set.
-        path: of the image below the data's folder, `/` between folders.
-        others: `label` or `target` → file.
-    """
-
-    name: str
-    path: str
-    image: Path
-    others: dict[str, Path] = field(default_factory=dict)
-    unit: str = "a.u."
-    volume: int = 0
-
-
-@dataclass
-class Layout:
-    """What a folder holds.
-
-    Arguments:
-        bad: name of a case that cannot be used → why.
-        names: label number → structure.
-    """
-
-    cases: list[Case] = field(default_factory=list)
-    bad: dict[str, str] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    names: dict[int, str] = field(default_factory=dict)
-    channels: tuple[str, ...] = ()
-    provenance: str = "measured: volumes of your own"
-    licence: str = "as you know it"
-
-
-@dataclass
-class Group:
-    """The files of one image: contrast → images, label maps, targets."""
-
-    images: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
-    labels: list[Path] = field(default_factory=list)
-    targets: list[Path] = field(default_factory=list)
 
 
 def volumes_in(place: Path) -> list[Path]:
@@ -86,7 +40,7 @@ def read(place: Path, reading: Reading) -> Layout:
     groups = _grouped(place, found, layout)
     if not groups:
         raise CourseError(f"{place} holds label maps, but no images that they belong to.")
-    chosen = _of_one_contrast(place, groups, reading, layout)
+    chosen = of_one_contrast(place, groups, reading, layout)
     words = {
         "label": any(groups[key].labels for key in chosen),
         "target": any(groups[key].targets for key in chosen),
@@ -132,8 +86,8 @@ def _grouped(place: Path, found: list[Path], layout: Layout) -> dict[str, Group]
         if where.derived:
             layout.left_out.append(LeftOut(file.relative_to(place).as_posix(), "derived"))
             continue
-        key, contrast = _key(stem, where, bids, own_folder)
-        groups[key].images[where.contrast or contrast].append(file)
+        mine, contrast = _key(stem, where, bids, own_folder)
+        groups[mine].images[where.contrast or contrast].append(file)
     for file in found:
         if roles[file] == "image":
             continue
@@ -222,7 +176,8 @@ def _key_of_partner(
         wanted = set(filenames.entities(stem).items())
         fits = [k for k in groups if wanted <= set(filenames.entities(k).items())]
         exact = [k for k in fits if set(filenames.entities(k).items()) == wanted]
-        return (exact or fits or [None])[0] if len(exact or fits) == 1 else None
+        close = exact or fits
+        return close[0] if len(close) == 1 else None
     if where.folder in folders and where.folder in groups:
         return where.folder
     same = [filenames.core(stem)[0]] if where.role else []
@@ -235,74 +190,6 @@ def _key_of_partner(
             if (key := f"{where.folder}/{one}".strip("/")) in groups:
                 return key
     return None
-
-
-def _of_one_contrast(
-    place: Path, groups: dict[str, Group], reading: Reading, layout: Layout
-) -> dict[str, tuple[str, list[Path]]]:
-    """Key → contrast and images of it."""
-    having: dict[str, list[str]] = defaultdict(list)
-    for key, group in groups.items():
-        for contrast in group.images:
-            having[contrast].append(key)
-    if len(having) > 1:
-        contrast = choose(list(having), reading.series)
-        if contrast is None:
-            said = "; ".join(
-                f"{name or 'no contrast named'} of {len(keys)} ({tables.listed(keys, 4)})"
-                for name, keys in having.items()
-            )
-            asked = f"{reading.series!r} is none or several of them" if reading.series else "which?"
-            raise CourseError(
-                f"{place} holds several contrasts: {said}. {asked.capitalize()} Choose one with "
-                f"--series, for example --series {next(name for name in having if name)}."
-            )
-        for name, keys in having.items():
-            if name != contrast:
-                layout.left_out.append(
-                    LeftOut(f"{name or 'no contrast named'} of {len(keys)}", f"not {contrast}")
-                )
-        for key in [key for key in groups if contrast not in groups[key].images]:
-            layout.left_out.append(LeftOut(key, f"has no {contrast}"))
-    else:
-        contrast = next(iter(having))
-        groups = _called(place, groups, contrast, reading.series, layout)
-    layout.notes += [f"The images are {contrast}."] if contrast else []
-    return {k: (contrast, g.images[contrast]) for k, g in groups.items() if contrast in g.images}
-
-
-def _called(
-    place: Path, groups: dict[str, Group], contrast: str, series: str, layout: Layout
-) -> dict[str, Group]:
-    """The groups whose images are called as the user chose, where no contrast was recognised."""
-    if series.lower() in contrast.lower() or series.isdigit():  # a number is that in a 4D file
-        return groups
-    kept = {}
-    for key, group in groups.items():
-        path = group.images[contrast][0].relative_to(place).as_posix()
-        if series.lower() in path.lower():
-            kept[key] = group
-        else:
-            layout.left_out.append(LeftOut(path, f"not {series}"))
-    if not kept:
-        raise CourseError(
-            f"No image in {place} is called {series!r}: all are {contrast or 'of one contrast'}."
-        )
-    return kept
-
-
-def choose(names: list[str], series: str) -> str | None:
-    """The one name that the user means: the same, or the only one that holds what was said.
-
-    >>> choose(["T1w", "T1wGd"], "t1w"), choose(["T1w", "T1wGd"], "T1"), choose(["a"], "")
-    ('T1w', None, None)
-    """
-    if not series:
-        return None
-    same = [name for name in names if name.lower() == series.lower()]
-    holding = [name for name in names if series.lower() in name.lower()]
-    found = same or holding
-    return found[0] if len(found) == 1 else None
 
 
 def _names(place: Path, chosen: dict[str, tuple[str, list[Path]]]) -> dict[str, str]:

@@ -92,8 +92,14 @@ class Pictures(Sequence[np.ndarray]):
 
     def chosen(self, places: Sequence[int]) -> "Pictures":
         """Some of the pictures, on the same scale."""
-        each = ([values[k] for k in places] for values in (self.files, self.sizes, self.shapes))
-        return Pictures(*each, self.black, self.white, self.kept)
+        return Pictures(
+            [self.files[k] for k in places],
+            [self.sizes[k] for k in places],
+            [self.shapes[k] for k in places],
+            self.black,
+            self.white,
+            self.kept,
+        )
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[k] for k in range(len(self)))
@@ -121,7 +127,8 @@ def opened(files: Sequence[Path], sizes: Sequence[Size | None] | None = None) ->
     wanted = list(sizes or [None] * len(files))
     good: list[int] = []
     shapes: list[Size] = []
-    faults, deep, done = [], [], {}
+    faults, deep = [], []
+    done: dict[str, int] = {}
     kept: dict[Path, np.ndarray] = {}
     room = KEPT_BYTES
     for place, (file, size) in enumerate(zip(files, wanted, strict=True)):
@@ -160,8 +167,8 @@ def scale(deep: Sequence[tuple[float, float, bool]]) -> tuple[float, float, tupl
         return 0.0, 65535.0, ()
     low, high = min(each[0] for each in deep), max(each[1] for each in deep)
     if low >= 0 and high <= WHITES[-1] and all(whole for *_, whole in deep):
-        white = next(each for each in WHITES if each >= high)
-        return 0.0, float(white), (f"{len(deep)} pictures deeper than 8 bits: {white} is white",)
+        full = next(each for each in WHITES if each >= high)
+        return 0.0, float(full), (f"{len(deep)} pictures deeper than 8 bits: {full} is white",)
     if low >= 0 and high <= 1:
         return 0.0, 1.0, ()
     white = high if high > low else low + 1

@@ -20,7 +20,7 @@ class Threshold:
         self.image, self.label = image, label
 
     def __call__(self, structure: int, low: float, high: float) -> tuple[Tensor, float]:
-        """(mask (H, W) of the pixels with low ≤ intensity ≤ high, its Dice with the structure; 0
+        """(mask (H, W) of the pixels with low ≤ intensity ≤ high, its Dice with the structure, 0
         where the picture has none)."""
         mask = (self.image >= low) & (self.image <= high)
         truth = one_hot(self.label[None], [structure])

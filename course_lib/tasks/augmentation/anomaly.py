@@ -58,6 +58,12 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
     }
 
 
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The score, for healthy and for not, and what is true."""
+    value = prediction["score"]
+    return {"answer": torch.stack([-value, value], 1), "label": batch["label"]}
+
+
 def _pixel_auc(heat: Tensor, mask: Tensor) -> Tensor:
     """AUC of a map (N, 1, H, W) for the pixels of the nodule, (N,); nan without a nodule."""
     pairs = zip(heat.flatten(1), (mask.flatten(1) > 0.5).long(), strict=True)
@@ -102,6 +108,7 @@ QUESTION = Question(
             "higher",
             "Area under the ROC curve: how often a random patch with a nodule scores higher than "
             "a random one without. Chance is 0.5.",
+            of_set="auc",
         ),
         "pixel_auc": Metric(
             "",
@@ -117,4 +124,5 @@ QUESTION = Question(
     score=score,
     pictures=pictures,
     truth=truth,
+    evidence=evidence,
 )

@@ -111,6 +111,11 @@ def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
     return {"probabilities": probabilities, "generated": batch["image"]}
 
 
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities and the true classes."""
+    return {"answer": prediction["probabilities"], "label": batch["label"]}
+
+
 def image_features(image: Tensor, window: tuple[float, float]) -> Tensor:
     """(N, 1, H, W) → (N, 1280), of pictures in this window, enlarged to 64 pixels."""
     network = _network().to(image.device)
@@ -158,6 +163,7 @@ QUESTION = Question(
             "higher",
             "Area under the ROC curve: how often a random patch of class 1 (malignant) scores "
             "higher than a random one of class 0 (benign). Chance is 0.5.",
+            of_set="auc",
         ),
         "brier": Metric(
             "", "lower", "Squared error of the judge's probabilities; 0.5 for knowing nothing."
@@ -166,6 +172,7 @@ QUESTION = Question(
             "",
             "lower",
             "Expected calibration error, 10 bins: how far certainty differs from being right.",
+            of_set="ece 10",
         ),
         "sensitivity": Metric("", "higher", "Share of class 1 (malignant) that is called so."),
         "specificity": Metric("", "higher", "Share of class 0 (benign) that is called so."),
@@ -183,4 +190,5 @@ QUESTION = Question(
     score=score,
     pictures=pictures,
     truth=truth,
+    evidence=evidence,
 )

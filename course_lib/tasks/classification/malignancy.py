@@ -179,6 +179,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     return result
 
 
+def evidence(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities and the true classes."""
+    return {"answer": prediction, "label": batch["label"]}
+
+
 def recalls(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
     """Whether each case of class 1, and each of class 0, is recognised; nan for the other."""
     hit = scores.correct(probabilities, label)
@@ -227,13 +232,20 @@ SHARED = {
         "higher",
         "Area under the ROC curve: how often a case gets a higher probability of its class than a "
         "case of another class does. Chance is 0.5.",
+        of_set="auc",
     ),
     "balanced_accuracy": Metric(
-        "", "higher", "The mean of the classes' recalls at the most probable class."
+        "",
+        "higher",
+        "The mean of the classes' recalls at the most probable class.",
+        "balanced_accuracy",
     ),
     "brier": Metric("", "lower", "Squared error of the probabilities, 0 to 2."),
     "ece": Metric(
-        "", "lower", "Expected calibration error: how far certainty lies from the share of hits."
+        "",
+        "lower",
+        "Expected calibration error: how far certainty lies from the share of hits.",
+        of_set="ece 15",
     ),
 }
 METRICS = SHARED | {
@@ -290,4 +302,5 @@ QUESTION = Question(
     score=score,
     pictures=pictures,
     truth=truth,
+    evidence=evidence,
 )

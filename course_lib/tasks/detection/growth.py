@@ -76,10 +76,7 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """AUC and Brier score of the answer before the last visit; each group of test patients is a
     set of its own."""
-    last = (batch["visits"] - 1)[:, None]
-    fast = prediction["fast"].gather(1, last)[:, 0]
-    label = batch["growth"].gather(1, last)[:, 0].long()
-    probabilities = torch.stack([1 - fast, fast], 1)
+    probabilities, label = evidence(prediction, batch, facts).values()
 
     def judged(chosen: list[int]) -> dict[str, Tensor]:
         ours, theirs = probabilities[chosen], label[chosen]
@@ -91,6 +88,14 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
 def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """The answer of who knows the truth."""
     return {"fast": batch["growth"].clamp_min(0)}
+
+
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities before the last visit, and what was true."""
+    last = (batch["visits"] - 1)[:, None]
+    fast = prediction["fast"].gather(1, last)[:, 0]
+    label = batch["growth"].gather(1, last)[:, 0].long()
+    return {"answer": torch.stack([1 - fast, fast], 1), "label": label}
 
 
 def pictures(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Panel]:
@@ -149,7 +154,7 @@ QUESTION = Question(
     headline="auc",
     metrics={
         "auc": share(
-            "Area under the ROC curve for fast growth before the last visit; chance is 50."
+            "Area under the ROC curve for fast growth before the last visit; chance is 50.", "auc"
         ),
         "brier": Metric("", "lower", "Brier score of the last visit's probabilities, 0 to 2."),
     },
@@ -167,4 +172,5 @@ QUESTION = Question(
     score=score,
     pictures=pictures,
     truth=truth,
+    evidence=evidence,
 )

@@ -99,6 +99,13 @@ def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
     return {"boxes": batch["boxes"], "scores": score, "labels": batch["labels"]}
 
 
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """How many things of each class there are to be found in each image."""
+    labels = batch["labels"]
+    classes = max(1, int(labels.max()) + 1)
+    return {"targets": torch.stack([(labels == c).sum(1) for c in range(classes)], 1)}
+
+
 FIELDS = {
     "image": Field("N channels H W", "HU", "a piece of a slice, a millimetre a pixel"),
     "boxes": Field(
@@ -134,12 +141,16 @@ QUESTION = Question(
     metrics={
         "froc": share(
             "FROC score: mean share of nodules found at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms "
-            "per image. Found: the middle of a box lies in the nodule's box."
+            "per image. Found: the middle of a box lies in the nodule's box.",
+            "found",
         ),
         "average_precision": share(
-            "Area under the precision-recall curve; found: IoU of 0.2 or more (nodules are small)."
+            "Area under the precision-recall curve; found: IoU of 0.2 or more (nodules are small).",
+            "found_in_classes",
         ),
-        "average_precision_50": share("The same with an IoU of 0.5 or more: well-fitting boxes."),
+        "average_precision_50": share(
+            "The same with an IoU of 0.5 or more: well-fitting boxes.", "found_in_classes"
+        ),
         "recall": share("Share of an image's nodules found at 1 false alarm per image."),
     },
     sources={
@@ -156,4 +167,5 @@ QUESTION = Question(
     score=score,
     pictures=drawn_boxes.pictures,
     truth=truth,
+    evidence=evidence,
 )

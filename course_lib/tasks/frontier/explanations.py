@@ -68,4 +68,5 @@ QUESTION = Question(
     score=score,
     pictures=reading.pictures,
     truth=reading.truth,
+    evidence=reading.evidence,
 )

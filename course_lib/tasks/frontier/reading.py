@@ -80,6 +80,7 @@ METRICS = {
         "higher",
         "How often an image with a nodule gets a higher probability than one without. Chance is "
         "0.5.",
+        of_set="auc",
     ),
     "dice": Metric("", "higher", "Overlap of the map above 0.5 with the nodule."),
     "pointing": Metric(
@@ -143,6 +144,11 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 def auc(prediction: Prediction, batch: Batch) -> Tensor:
     """Each case's share of the area under the curve."""
     return classification.auc_per_case(prediction["probability"].cpu(), batch["label"].cpu())
+
+
+def evidence(prediction: Prediction, batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities and the true classes."""
+    return {"answer": prediction["probability"], "label": batch["label"]}
 
 
 def among(groups: Tensor, share: Callable[..., Tensor], *values: Tensor) -> Tensor:

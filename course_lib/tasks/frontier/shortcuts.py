@@ -116,4 +116,5 @@ QUESTION = Question(
     score=score,
     pictures=reading.pictures,
     truth=reading.truth,
+    evidence=reading.evidence,
 )

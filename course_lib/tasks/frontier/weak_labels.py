@@ -85,5 +85,6 @@ QUESTION = Question(
     score=score,
     pictures=reading.pictures,
     truth=reading.truth,
+    evidence=reading.evidence,
     kinds=("weak_labels/0_masks", "weak_labels/5_masks"),
 )

@@ -31,7 +31,7 @@ class Budget(NamedTuple):
     train: int
     validation: int
     test: int
-    count: int = 10**9
+    volumes: int = 10**9
 
 
 BUDGETS = {
@@ -70,15 +70,15 @@ def of_scans(data: own.OwnData, budget: Budget, skip: bool = False) -> Splits:
     members = own.divided(data, [head.case for _, head in known], subjects)
     grid = _common_grid([head for _, head in known], budget.volume)
     voxels = int(np.prod(grid.shape))
-    most = {p: min(budget.count, max(1, getattr(budget, p) // voxels)) for p in members}
+    most = {p: min(budget.volumes, max(1, getattr(budget, p) // voxels)) for p in members}
     kept = own_use.chosen(members, subjects, most)
     made = {
         part: [_taken(data.volumes[known[row][0]], grid) for row in rows]
         for part, rows in kept.items()
     }
     table, lacking = _table(made, data)
-    counts = [{part: len(rows) for part, rows in each.items()} for each in (kept, members)]
-    notes = [*notes, own_use.used(*counts, "volumes"), grid.said, *lacking]
+    taken, there = ({p: len(rows) for p, rows in found.items()} for found in (kept, members))
+    notes = [*notes, own_use.used(taken, there, "volumes"), grid.said, *lacking]
     return Splits(
         **{part: _cases(stackful, part, grid, table, data) for part, stackful in made.items()},
         notes=(*data.told(), *notes),
