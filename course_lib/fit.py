@@ -104,8 +104,11 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: boo
         for settings in tqdm(method.grid, desc="settings", disable=not progress, leave=False):
             method.set(settings)
             value = evaluate(method, question, validation)[question.headline]
-            better = best is None or (math.isnan(best) and not math.isnan(value))
-            if better or headline.improves(value, best):
+            if (
+                best is None
+                or math.isnan(best) > math.isnan(value)
+                or headline.improves(value, best)
+            ):
                 best, history.chosen = value, dict(settings)
     method.set(history.chosen)
     history.seconds = time.perf_counter() - start

@@ -7,8 +7,9 @@ arXiv:1603.07285). With k = 3, s = 2, p = 1, as most networks here have it, the 
 the first pixel: cell i lies on pixel s·i, and not in the middle of a square of s pixels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,22 +55,18 @@ class Cells:
         return (1 - away.abs()).clamp_min(0)
 
 
-def _layers(modules: tuple[nn.Module, ...]) -> Iterator[tuple[float, float, float]]:
+def _layers(modules: Iterable[Any]) -> Iterator[tuple[float, float, float]]:
     """Kernel, stride and padding of all layers that have them, in the order of the modules. A block
     with a shortcut counts once, by its `residual` way; a kernel's holes count as part of it."""
     for module in modules:
         if hasattr(module, "kernel_size"):
+            sides = (module.kernel_size, module.stride, module.padding)
             kernel, step, padding, holes = (
                 value[0] if isinstance(value, tuple) else value
-                for value in (
-                    module.kernel_size,
-                    module.stride,
-                    module.padding,
-                    getattr(module, "dilation", 1),
-                )
+                for value in (*sides, getattr(module, "dilation", 1))
             )
             yield (kernel - 1) * holes + 1, step, padding
         elif hasattr(module, "residual"):
-            yield from _layers((module.residual,))
+            yield from _layers([module.residual])
         else:
-            yield from _layers(tuple(module.children()))
+            yield from _layers(module.children())

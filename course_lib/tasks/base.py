@@ -165,7 +165,7 @@ class Question:
         def make(dataset: str, profile: str, seed: int) -> Splits:
             return self.marked(made(dataset, profile, seed))
 
-        make.unmarked = made
+        vars(make)["unmarked"] = made
         object.__setattr__(self, "make", make)
 
     def marked(self, splits: Splits) -> Splits:

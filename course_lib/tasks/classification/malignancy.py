@@ -13,15 +13,13 @@ Data sets say how many nodules may be learnt from: `nodules/300`, `nodules/100`,
 Split by patient, once and for all. Nodules of training and validation patients lie in the left
 lung, those of test patients in the right: no test background was seen in training, but all are of
 one scan, and the intervals say nothing about others. Each test patient counts with one nodule. The
-test cases come a second time as "other scanner": the same nodules, made smoother and noisier.
-"""
+test cases come a second time as "other scanner": the same, made smoother and noisier."""
 
 import zlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, Facts, join, random_index
@@ -205,7 +203,7 @@ def shares(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
 
 def truth(batch: Batch, facts: Facts) -> Tensor:
     """The answer of who knows the truth."""
-    return F.one_hot(batch["label"], len(facts.class_names)).float()
+    return torch.eye(len(facts.class_names), device=batch["label"].device)[batch["label"]]
 
 
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
@@ -256,12 +254,8 @@ METRICS = SHARED | {
 TRAINING = ("train", "batch")
 FIELDS = {
     "image": Field("N 1 H W", "HU", "lung with a nodule in it: the input"),
-    "mask": Field(
-        "N 1 H W", "class", "1 inside the readers' outline", dtype="uint8", privileged=True
-    ),
-    "label": Field(
-        "N", "class", "1 where the readers' mean rating is above 3", dtype="int64", answer=True
-    ),
+    "mask": Field("N 1 H W", "class", "1 in the readers' outline", dtype="uint8", privileged=True),
+    "label": Field("N", "class", "1 where `malignancy` is above 3", dtype="int64", answer=True),
     "malignancy": Field("N", "rating", "the readers' mean, 1 to 5, never 3", answer=True),
     "raters": Field("N", "readers", "how many of them rated it", dtype="int64", answer=True),
     "scanner": Field("N", "number", "0, or 1 for the other scanner", dtype="int64"),

@@ -53,9 +53,10 @@ def known_fields(
     Arguments:
         contrasts: of the fixed and of the moving image.
         knobs: `seed`, `site`, `deformation` of `population`.
-    Returns Cases with `fixed`, `moving` (N, 1, *spatial), their label maps, `displacement`
-    (N, d, *spatial) in voxels with moving(x + u(x)) = fixed(x), and of both 16 landmarks in
-    the brain (`…_points`) and 16 around it (`…_rim`). Where the contrasts differ, `aligned` is the fixed anatomy in the moving contrast.
+    Returns Cases with `fixed`, `moving` (N, 1, *spatial), their label maps, `displacement` (N, d,
+    *spatial) in voxels with moving(x + u(x)) = fixed(x), and of both 16 landmarks in the brain
+    (`…_points`) and 16 around it (`…_rim`). Where the contrasts differ, `aligned` is the fixed
+    anatomy in the moving contrast.
     """
     cases = population(
         2 * count,
