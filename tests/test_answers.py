@@ -1,16 +1,21 @@
 """Who is asked about cases does not see the answers, and what no answer could score is refused."""
 
+import json
 from dataclasses import replace
 
+import jsonschema
 import pytest
 import torch
 from torch import nn
 
 from course_lib import catalogue
-from course_lib.benchmark.job import can_be_scored
+from course_lib.benchmark.job import Job, _write_pictures, can_be_scored, compute
+from course_lib.benchmark.store import write_json
 from course_lib.cases import Cases, Facts
 from course_lib.errors import CourseError
+from course_lib.files import PACKAGE
 from course_lib.fit import evaluate, fit, predict
+from course_lib.lesson import results
 from course_lib.methods.asking import ask
 from course_lib.methods.base import Classical, Method
 from course_lib.tasks.base import Field, Metric, Plan, Question, Splits
@@ -179,3 +184,53 @@ def test_built_in_questions_refuse_a_test_that_shows_nothing(section, dataset, e
     test = replace(splits.test, tensors=splits.test.tensors | gone)
     with pytest.raises(CourseError, match="nothing was trained"):
         can_be_scored(question, replace(splits, test=test), dataset)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "privileged"),
+    [
+        ("nodule_size", {}, True),
+        ("nodule_size", {"outline": "threshold"}, False),
+        ("majority", {}, False),
+    ],
+)
+def test_the_record_says_whether_a_reader_was_asked(method, options, privileged):
+    record, _ = compute(Job("classification", method, "nodules/30", "smoke", 0, options))
+    assert record["privileged"] is privileged
+
+
+def test_a_test_that_cannot_be_scored_costs_no_training(monkeypatch):
+    question = catalogue.question("classification", "nodules/30")
+    splits = question.make("nodules/30", "smoke", 0)
+    one_class = splits.test.tensors | {"label": torch.zeros_like(splits.test["label"])}
+    empty = replace(splits, test=replace(splits.test, tensors=one_class))
+    asked = replace(question, make=lambda dataset, profile, seed: empty)
+    monkeypatch.setattr(Job, "question", property(lambda job: asked))
+    monkeypatch.setattr("course_lib.fit.fit", lambda *a, **k: pytest.fail("it was trained"))
+    with pytest.raises(CourseError, match="each class at least once"):
+        compute(Job("classification", "majority", "nodules/30", "smoke", 0))
+
+
+def test_a_perfect_method_leaves_a_valid_record_that_reads_as_perfect(tmp_path):
+    record, _ = compute(Job("denoising", "noisy_input", "chest_ct", "smoke", 0))
+    for case in record["cases"]:
+        case["scores"]["psnr"] = float("inf")
+    write_json(tmp_path / "record.json", record | {"pictures": None})
+    text = (tmp_path / "record.json").read_text("utf-8")
+    schema = json.loads((PACKAGE / "benchmark" / "record.schema.json").read_text("utf-8"))
+    jsonschema.validate(json.loads(text), schema)
+    assert '"psnr": "inf"' in text
+    assert results.mean_scores(record)["psnr"] == float("inf")
+
+
+def test_a_lesson_shows_what_has_no_score(tmp_path):
+    """Where a headline is undefined all the same, the picture is the first case's."""
+    record, panels = compute(Job("denoising", "noisy_input", "chest_ct", "smoke", 0))
+    for case in record["cases"]:
+        case["scores"]["psnr"] = None
+    record["pictures"] = _write_pictures(panels, record["cases"], tmp_path)
+    first = min(case["case"] for case in record["cases"])
+    shown = results.strip(record, tmp_path)
+    assert f"{first}, the median test case: PSNR (dB) = undefined" in shown.alt
+    row = {"step": 1, "seconds": 1.0, "losses": {"network": 1.0}, "validation": {"psnr": None}}
+    assert "undefined" in results.curve(record | {"curve": [row, row]}).alt
