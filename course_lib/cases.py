@@ -72,6 +72,15 @@ class Facts(Mapping[str, Any]):
     def __or__(self, others: Mapping[str, Any]) -> "Facts":
         return Facts(**(self._values | dict(others)))
 
+    def unlike(self, others: "Facts") -> str:
+        """What differs in others, in words; empty where they are the same."""
+        names = [n for n in {**self, **others} if n not in self or n not in others]
+        names += [n for n in self if n in others and self[n] != others[n]]
+        return "; ".join(
+            f"{name}: {self._values.get(name, 'none')!r}, not {others._values.get(name, 'none')!r}"
+            for name in names
+        )
+
     def __repr__(self) -> str:
         return f"Facts({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
 
@@ -88,6 +97,8 @@ class Cases:
         spacing_mm: (N, d) pixel or voxel size in the order of the spatial axes.
         provenance: name → `measured`, `simulated`, or a phrase that says both.
         facts: what is the same for all cases of the data set.
+        answers: names of the tensors that nobody sees who is asked about the cases.
+        privileged: names of those that a reader or a simulator knows, handed out on request only.
 
     Raises ValueError when the lengths differ or a case name occurs twice.
     """
@@ -99,6 +110,8 @@ class Cases:
     spacing_mm: Tensor
     provenance: dict[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
+    answers: frozenset[str] = frozenset()
+    privileged: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         lengths = {key: len(value) for key, value in self.tensors.items()}
@@ -156,6 +169,8 @@ def join(parts: Sequence[Cases]) -> Cases:
         spacing_mm=torch.cat([part.spacing_mm for part in parts]),
         provenance=first.provenance,
         facts=first.facts,
+        answers=first.answers,
+        privileged=first.privileged,
     )
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from course_lib import device as devices
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
+from course_lib.methods.asking import ask
 from course_lib.methods.base import Classical, Method, Stage
 from course_lib.tasks.base import Plan, Question, Splits, base_profile
 
@@ -40,19 +41,12 @@ class History:
 
 def predict(method: Method | Classical, cases: Cases, batch: int = 4) -> Any:
     """The method's answers for all cases, in batches of whole cases, without gradients. A method
-    that was never trained is made fresh for the cases' data set first."""
-    if not hasattr(method, "facts"):
-        method.fresh(cases.facts, cases.device)
-    if isinstance(method, Method):
-        method.eval()
-    with torch.no_grad(), devices.memory_advice():
-        parts = [
-            method.predict(cases.batch(slice(start, start + batch)))
-            for start in range(0, len(cases), batch)
-        ]
-    if isinstance(parts[0], dict):
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-    return torch.cat(parts)
+    that was never trained is made fresh for the cases' data set first. It does not get the cases'
+    `answers`.
+
+    Raises CourseError when the method asks for an answer, or was made for other facts.
+    """
+    return ask(method, cases, batch)[0]
 
 
 def evaluate(method: Method | Classical, question: Question, cases: Cases) -> dict[str, float]:
@@ -88,6 +82,7 @@ def fit(
             f"{type(method).__name__} learns, and there is nothing to learn from: no training "
             "cases. Add subjects, or take a method that is not trained."
         )
+    splits = question.marked(splits)
     with devices.seeded(seed), devices.memory_advice():
         method.fresh(splits.facts, splits.train.device)
     with devices.seeded(seed), devices.memory_advice():
@@ -124,7 +119,11 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: Pro
                 progress(done, len(method.grid))
             method.set(settings)
             value = evaluate(method, question, validation)[question.headline]
-            if best is None or math.isnan(best) or headline.improves(value, best):
+            if (
+                best is None
+                or math.isnan(best) > math.isnan(value)
+                or headline.improves(value, best)
+            ):
                 best, history.chosen = value, dict(settings)
     method.set(history.chosen)
     history.seconds = time.perf_counter() - start

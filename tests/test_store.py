@@ -181,6 +181,21 @@ def test_work_of_another_machine_is_left_alone_until_it_is_long_untouched(tmp_pa
     assert not names(tmp_path)
 
 
+def test_undefined_numbers_become_null_and_a_perfect_score_stays_perfect(tmp_path):
+    perfect = {"psnr": float("inf"), "ssim": 1.0, "auc": float("nan")}
+    content = record() | {"cases": [{"case": "inf", "scores": perfect}]}
+    folder = Store(tmp_path).place("a" * 64)
+    folder.mkdir(parents=True)
+    returned = write_json(folder / "record.json", content)
+    (on_disk,) = json.loads((folder / "record.json").read_text("utf-8"))["cases"]
+    assert on_disk["scores"] == {"psnr": "inf", "ssim": 1.0, "auc": None}
+    read = Store(tmp_path).read("a" * 64)
+    for found in (returned, read):
+        (case,) = found["cases"]
+        assert case["scores"] == {"psnr": float("inf"), "ssim": 1.0, "auc": None}
+        assert case["case"] == "inf"  # a name is a name
+
+
 def test_a_container_leaves_the_work_of_another_one_alone(tmp_path):
     """A second process namespace, where the first one's process numbers mean nothing."""
     apart = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]

@@ -16,7 +16,7 @@ from torch import Tensor
 from course_lib import device
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
-from course_lib.fit import entered, fit
+from course_lib.fit import entered, fit, predict
 from course_lib.methods.base import Classical, Method, Stage
 from course_lib.tasks.base import Plan, Question, Splits
 
@@ -47,6 +47,9 @@ class Subject:
     other: "Subject | None" = None
     profile: str = "smoke"
     steps: Plan = field(default_factory=lambda: Plan(steps=3, batch=4, evaluations=1))
+
+    def __post_init__(self) -> None:
+        self.splits = self.question.marked(self.splits)
 
     @cached_property
     def learns(self) -> bool:
@@ -100,11 +103,9 @@ def learnt(method: Method) -> Tensor:
 
 
 def answer(subject: Subject, method: Method | Classical, cases: Cases) -> Any:
-    """The method's answer for some cases."""
-    if isinstance(method, Method):
-        method.eval()
-    with torch.no_grad(), device.seeded(0):
-        return method.predict(cases.tensors)
+    """The method's answer for some cases, of which it does not see the answers."""
+    with device.seeded(0):
+        return predict(method, cases, batch=len(cases))
 
 
 def options_only(subject: Subject) -> None:

@@ -180,7 +180,8 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
     import torch
 
     from course_lib import device as devices
-    from course_lib.fit import fit, predict
+    from course_lib.fit import fit
+    from course_lib.methods.asking import ask
 
     started, begin = datetime.now(UTC), time.perf_counter()
     question, device = job.question, devices.choose()
@@ -189,12 +190,13 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
     for note in splits.notes:  # before the training, which may take long
         print(NOTE + note, flush=True)
     test = splits.test
+    can_be_scored(question, splits, job.dataset)
     data_s = time.perf_counter() - begin
     method = catalogue.build(job.method, **job.options)
     history = fit(method, question, splits, profile=job.profile, seed=job.seed, progress=progress)
 
     start = time.perf_counter()
-    prediction = predict(method, test)
+    prediction, privileged = ask(method, test)
     predict_s = time.perf_counter() - start
     found = question.score(prediction, test.tensors, test.facts)
     scores = {name: values.tolist() for name, values in found.items()}
@@ -211,6 +213,7 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
         "error": None,
         "job": asdict(job),
         "about": catalogue.entry(job.method).describe(),
+        "privileged": bool(privileged),
         "started": started.isoformat(timespec="seconds"),
         "wall_s": {name: round(seconds, 3) for name, seconds in wall.items()},
         "predict_s_per_case": predict_s / len(test),
@@ -249,6 +252,22 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
         "notebook": None,
     }
     return record, panels
+
+
+def can_be_scored(question: "Question", splits: "Splits", dataset: str) -> None:
+    """Raises CourseError where no answer could have a headline score in any test case: where even
+    the truth has none. Better before training than after."""
+    if question.truth is None:
+        return
+    test, headline = splits.test, question.headline
+    answer = question.truth(test.tensors, test.facts)
+    if question.score(answer, test.tensors, test.facts)[headline].isnan().all():
+        raise CourseError(
+            f"{question.title}: {headline} is defined for none of the {len(test)} test cases of "
+            f"{dataset}, not even for a perfect answer, so nothing was trained. "
+            f"{headline}: {question.metrics[headline].text} The test needs cases that show what is "
+            "asked for: objects or structures to find, and each class at least once."
+        )
 
 
 def _write_pictures(panels: dict[str, Any], cases: list[dict], folder: Path) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _board(section: Section, group: str, methods: Mapping[str, Mapping[str, Any]
     best = next((row for row in rows if row.baseline and row.rank), None)
     board = Board(group, subjects, rows, best)
     if best:
-        _compare(board, section, sign)
+        _compare(board, best, section, sign)
     return board
 
 
@@ -155,8 +155,9 @@ def _runs(
     for name, spec in section.metrics.items():
         if spec.get("of_set"):
             runs = [sets.run(name, spec, run, place) for run in cases]
-            if runs and None not in runs:
-                found[name] = runs
+            kept = [run for run in runs if run is not None]
+            if kept and len(kept) == len(runs):
+                found[name] = kept
     return found
 
 
@@ -203,13 +204,13 @@ def subject_table(
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
-def _compare(board: Board, section: Section, sign: int) -> None:
+def _compare(board: Board, best: Row, section: Section, sign: int) -> None:
     """Difference, test and verdict of each row against the best baseline.
 
     Only methods that are no baselines and see what they may see are tested: that is the question
     asked, and each further test would make the correction harsher.
     """
-    name, best = section.headline, board.best_baseline
+    name = section.headline
     for row in board.ranked:
         if row is best:
             continue
@@ -219,7 +220,7 @@ def _compare(board: Board, section: Section, sign: int) -> None:
             row.test = test
     for row, adjusted in zip(board.tested, holm([r.test.p for r in board.tested]), strict=True):
         row.holm_p = adjusted
-        row.verdict = verdict(row.difference, adjusted, sign)
+        row.verdict = verdict(row.difference, adjusted, sign) if row.difference else ""
 
 
 def _difference(section: Section, row: Row, best: Row) -> Interval:

@@ -8,6 +8,7 @@ process that made them is gone; `.claim-…` says who works on a job.
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import secrets
@@ -196,7 +197,7 @@ def _read(path: Path) -> Record | None:
         raise _damaged(path, "its key is none")  # a key names a folder, and must not lead elsewhere
     if "sha256" in record and record["sha256"] != digest(record):
         raise _damaged(path, "its content is not what was written: it fails its checksum")
-    return record
+    return _numbers(record)
 
 
 def _damaged(path: Path, why: str) -> CourseError:
@@ -207,21 +208,37 @@ def _damaged(path: Path, why: str) -> CourseError:
 
 
 def write_json(path: Path, content: Any) -> Any:
-    """Writes JSON that a person can read too, and returns what was written: numbers that are not
-    finite become null, names that are no UTF-8 are made readable."""
-    content = _writable(content)
+    """Writes JSON that a person can read too, and returns what reading it gives back: undefined
+    numbers (nan) become null; infinite scores, such as the PSNR of a perfect answer, are written as
+    "inf" and "-inf", because JSON has neither, other infinite numbers as null; characters that no
+    file can hold are spelled out."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
-    return content
+        text = json.dumps(_words(content), indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text, "utf-8")
+    return _numbers(_words(content))
 
 
-def _writable(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
+SCORES = ("scores", "validation", "losses", "terms")
+"""What of a record holds scores by name."""
+
+
+def _words(value: Any, scores: bool = False) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value) if scores and math.isinf(value) else None
     if isinstance(value, str):
         return readable(value)
     if isinstance(value, dict):
-        return {_writable(key): _writable(item) for key, item in value.items()}
+        return {_words(key): _words(item, scores or key in SCORES) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_writable(item) for item in value]
+        return [_words(item, scores) for item in value]
     return value
+
+
+def _numbers(value: Any, scores: bool = False) -> Any:
+    """JSON with the scores "inf" and "-inf" as numbers; elsewhere they are only words."""
+    if isinstance(value, dict):
+        return {key: _numbers(item, scores or key in SCORES) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item, scores) for item in value]
+    return float(value) if scores and value in ("inf", "-inf") else value

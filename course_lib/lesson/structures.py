@@ -12,8 +12,8 @@ from course_lib.metrics.segmentation import dice, one_hot
 def structure_table(
     predictions: Mapping[str, Tensor], batch: Batch, names: Sequence[str], title: str
 ) -> Table:
-    """One row for each structure: its share of the voxels, and each method's mean Dice, over the
-    cases that have the structure or an answer that says so.
+    """One row for each structure: its share of the voxels, and each method's mean Dice, over
+    the cases that have the structure or an answer that says so.
 
     Arguments:
         predictions: method → labels (N, 1, D, H, W). batch: holds the true `label`.

@@ -8,6 +8,7 @@ the answers themselves (`evidence`), because shares may lie outside the score's 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any
 
 import torch
@@ -66,6 +67,9 @@ class Field:
         text: what it holds, in a few words.
         where: which of `train`, `validation`, `test` and `batch` (a training batch) hold it.
         dtype: its kind of number, as torch calls it.
+        answer: whether it is, or gives away, what is asked for: `predict` does not get it.
+        privileged: whether it is known from a reader's hand or a simulator only: `predict` gets it
+            if it asks, and the record says so.
     """
 
     shape: str
@@ -73,6 +77,8 @@ class Field:
     text: str
     where: tuple[str, ...] = EVERYWHERE
     dtype: str = "float32"
+    answer: bool = False
+    privileged: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,9 +139,13 @@ class Question:
         asked_of: `path:…` → whether the user's own data are of the kind that it asks about, where
             another question takes the others.
         kinds: data sets whose facts differ, one of each kind; empty: all are of the first's kind.
+        truth: (batch, facts) → the answer of who knows the truth. Where even that has no headline
+            score, no answer has one.
         evidence: (prediction, batch, facts) → what scores of a set are counted from: `answer`
             (N, C), how strongly each class is answered, and `label` (N,), the true one; or
             `targets` (N, classes), how many there are of each.
+
+    What `make` returns is marked: its cases know which of their tensors are answers.
     """
 
     id: str
@@ -151,6 +161,7 @@ class Question:
     score: Callable[[Any, Batch, Facts], dict[str, Tensor]]
     pictures: Callable[[Any, Batch, Facts], dict[str, Panel]]
     kinds: tuple[str, ...] = ()
+    truth: Callable[[Batch, Facts], Any] | None = None
     evidence: Callable[[Any, Batch, Facts], dict[str, Tensor]] | None = None
     ranked_by: Callable[[Facts], str] | None = None
     metrics_of: Callable[[Facts], Mapping[str, Metric]] | None = None
@@ -161,6 +172,26 @@ class Question:
         headline = self.ranked_by(facts) if self.ranked_by else self.headline
         metrics = self.metrics_of(facts) if self.metrics_of else self.metrics
         return replace(self, headline=headline, metrics=metrics)
+
+    def __post_init__(self) -> None:
+        made = getattr(self.make, "unmarked", self.make)  # `replace` brings one that marks
+
+        @wraps(made)
+        def make(dataset: str, profile: str, seed: int) -> Splits:
+            return self.marked(made(dataset, profile, seed))
+
+        vars(make)["unmarked"] = made
+        object.__setattr__(self, "make", make)
+
+    def marked(self, splits: Splits) -> Splits:
+        """The same cases, which know what of them is an answer and what is privileged."""
+        answers = frozenset(name for name, about in self.fields.items() if about.answer)
+        privileged = frozenset(name for name, about in self.fields.items() if about.privileged)
+        train, validation, test = (
+            replace(part, answers=answers, privileged=privileged)
+            for part in (splits.train, splits.validation, splits.test)
+        )
+        return replace(splits, train=train, validation=validation, test=test)
 
     def needs(self, dataset: str) -> tuple[str, ...]:
         """The registry names that a data set, or the user's own, is made from."""

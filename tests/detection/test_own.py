@@ -11,6 +11,7 @@ from course_lib.data.own import Boxed
 from course_lib.errors import CourseError
 from course_lib.methods.detection import faster_rcnn, retinanet
 from course_lib.metrics.detection import box_iou
+from course_lib.parts.cells import Cells
 from course_lib.parts.detection.boxes import anchors
 from course_lib.tasks.detection import anchor_sides, own
 from tests.denoising import example as other
@@ -139,7 +140,7 @@ def test_nine_of_ten_boxes_of_every_class_have_an_anchor(proposed):
         [(4, fitting.proposed)] if proposed else list(zip((4, 8, 16), fitting.sides, strict=True))
     )
     every = torch.cat(
-        [anchors(160 // s, 160 // s, s, each, fitting.ratios) for s, each in levels if each]
+        [anchors(160 // s, 160 // s, Cells(s), each, fitting.ratios) for s, each in levels if each]
     )
     hit = box_iou(boxes, every).amax(1) >= 0.5
     for label in sides:
@@ -150,7 +151,7 @@ def test_long_boxes_get_long_anchors():
     tall = torch.tensor([[0.0, 0, 60, 15]]).repeat(50, 1)
     fitting = anchor_sides.fitting(tall, torch.zeros(50, dtype=torch.long))
     assert 4.0 in fitting.ratios
-    every = anchors(40, 40, 4, fitting.proposed, fitting.ratios)
+    every = anchors(40, 40, Cells(4), fitting.proposed, fitting.ratios)
     assert box_iou(tall, every).max() > 0.7
 
 

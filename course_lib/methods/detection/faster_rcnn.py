@@ -9,9 +9,11 @@ classifier uses, so that proposals cost next to nothing. Per image:
     loss = BCE + smooth L1 of up to 64 sampled anchors  +  CE + smooth L1 of up to 32 regions
 
 both trained together, the proposals taken as given; the four terms' weights, one each, are options.
-Of the anchors and of the regions a quarter are objects: sampling does here what the focal loss does
-in RetinaNet. True boxes, exact and jittered, are among the training regions, or the head would see
-no object before the RPN finds one.
+Sampling does here what the focal loss does in RetinaNet. Against the paper: of the anchors and of
+the regions a quarter are objects instead of half; an anchor is an object from an IoU of 0.5 on
+instead of 0.7, because nodules are small; and the other anchors are the highest-scoring ones of 512
+random ones instead of random ones. True boxes, exact and jittered, are among the training regions,
+or the head would see no object before the RPN finds one.
 
 Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores, labels. Shrunk: a small backbone with a
 pyramid (the finest map, stride 4, serves both stages), 32 maps, square anchors of six sizes, head
@@ -38,7 +40,7 @@ from course_lib.parts.detection.boxes import (
     suppress_classes,
     targets,
 )
-from course_lib.parts.detection.pyramid import STRIDES, Pyramid
+from course_lib.parts.detection.pyramid import Pyramid
 from course_lib.parts.detection.roi_align import roi_align
 
 SIDES = (5.0, 7.0, 10.0, 14.0, 20.0, 28.0)
@@ -100,7 +102,7 @@ class FasterRCNN(Method):
 
     def _anchors(self, fine: Tensor) -> Tensor:
         """All anchors (A, 4) of the finest map."""
-        return anchors(*fine.shape[-2:], STRIDES[0], self.sides, self.ratios)
+        return anchors(*fine.shape[-2:], self.features.cells[0], self.sides, self.ratios)
 
     def propose(self, image: Tensor, scores: Tensor, codes: Tensor, every: Tensor) -> list[Tensor]:
         """The best boxes (k, 4) inside each image, which carry no gradient."""
@@ -122,7 +124,7 @@ class FasterRCNN(Method):
         case = torch.cat([torch.full((len(r),), k) for k, r in enumerate(regions)]).to(boxes.device)
         middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
         wider = torch.cat([middle - self.context * half, middle + self.context * half], 1)
-        seen = self.head(roi_align(fine, wider, case, STRIDES[0]))
+        seen = self.head(roi_align(fine, wider, case, self.features.cells[0]))
         return self.head_class(seen), self.head_code(seen).view(len(boxes), -1, 4)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:

@@ -115,7 +115,8 @@ class RetinaNet(Method):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class logits (N, A, classes), box codes (N, A, 4) and anchors (A, 4) of all levels."""
         logits, codes, every = [], [], []
-        for level, stride, sides in zip(self.features(image), STRIDES, self.sides, strict=True):
+        levels = zip(self.features(image), self.features.cells, self.sides, strict=True)
+        for level, cells, sides in levels:
             own = len(sides) * len(self.shapes)  # a level may have fewer than the subnets give
             for subnet_, parts, size in (
                 (self.class_subnet, logits, self.facts.classes),
@@ -123,7 +124,7 @@ class RetinaNet(Method):
             ):
                 found = subnet_(level)[:, : own * size].permute(0, 2, 3, 1)
                 parts.append(found.reshape(len(image), -1, size))
-            every.append(anchors(*level.shape[-2:], stride, sides, self.shapes))
+            every.append(anchors(*level.shape[-2:], cells, sides, self.shapes))
         return torch.cat(logits, 1), torch.cat(codes, 1), torch.cat(every).to(image)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:

@@ -70,6 +70,12 @@ def _pixel_auc(heat: Tensor, mask: Tensor) -> Tensor:
     return torch.stack([classification.auc(values, inside) for values, inside in pairs])
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    score = batch["label"].float()
+    return {"score": score, "map": batch["mask"], "generated": batch["image"]}
+
+
 def pictures(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The patch, the nearest healthy one that was found, and the map."""
     return {
@@ -84,8 +90,10 @@ QUESTION = Question(
     title="Augmentation: what does not belong",
     fields={
         "image": Field("N 1 H H", "HU", "a patch of lung; in training, healthy lung"),
-        "label": Field("N", "class", "1 if a nodule was put there, or 0", HELD, dtype="int64"),
-        "mask": Field("N 1 H H", "share", "of a pixel inside the nodule", HELD),
+        "label": Field(
+            "N", "class", "1 if a nodule was put there, or 0", HELD, dtype="int64", answer=True
+        ),
+        "mask": Field("N 1 H H", "share", "of a pixel inside the nodule", HELD, answer=True),
     },
     facts={
         "dims": "2: pictures",
@@ -115,5 +123,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     evidence=evidence,
 )

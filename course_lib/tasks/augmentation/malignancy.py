@@ -105,6 +105,12 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
     }
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    probabilities = F.one_hot(batch["label"], 2).float()
+    return {"probabilities": probabilities, "generated": batch["image"]}
+
+
 def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """The probabilities and the true classes."""
     return {"answer": prediction["probabilities"], "label": batch["label"]}
@@ -138,7 +144,7 @@ QUESTION = Question(
     title="Augmentation: few labelled nodules",
     fields={
         "image": Field("N 1 H H", "HU", "a patch of lung with a nodule in its middle"),
-        "label": Field("N", "class", "which of the two it is", dtype="int64"),
+        "label": Field("N", "class", "which of the two it is", dtype="int64", answer=True),
         "draw": Field("N", "seed", "of the picture to be made beside the case", dtype="int64"),
         "wanted": Field("N", "class", "of that picture", dtype="int64"),
     },
@@ -183,5 +189,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     evidence=evidence,
 )

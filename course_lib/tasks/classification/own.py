@@ -181,7 +181,7 @@ METRICS = {
 FIELDS = {
     "image": Field("N channels *space", "0 to 1", "an image or a volume: the input"),
     "mask": Field("N 1 *space", "class", "1 everywhere: nothing is outlined", dtype="uint8"),
-    "label": Field("N", "class", "number of its class", dtype="int64"),
+    "label": Field("N", "class", "number of its class", dtype="int64", answer=True),
     "wide": Field("N channels *wide", "0 to 1", "a margin more, to cut `image` from", ("train",)),
     "wide_mask": Field("N 1 *wide", "class", "the same of `mask`", ("train",), "uint8"),
 }

@@ -147,6 +147,11 @@ def flat_tissue(target: Tensor, region: Tensor) -> Tensor:
     )
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["normal_dose"]
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The scored region's middle: input, output, truth, and output minus truth."""
     return ct_scans.pictures(batch["low_dose"], prediction, batch["normal_dose"], batch["region"])
@@ -154,7 +159,9 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 
 FIELDS = {
     "low_dose": Field("N 1 H W", "HU", "the slice reconstructed from few photons: the input"),
-    "normal_dose": Field("N 1 H W", "HU", "the same slice from many photons: the target"),
+    "normal_dose": Field(
+        "N 1 H W", "HU", "the same slice from many photons: the target", answer=True
+    ),
     "sinogram": Field(
         "N 1 views detectors", "line integral", "the low-dose scan itself", where=PARTS
     ),
@@ -193,4 +200,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
 )

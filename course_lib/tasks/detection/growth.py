@@ -8,6 +8,7 @@ numbers, where it lies, its growth and the dates. Patients and parts are those o
 from functools import lru_cache, partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, Facts, random_index
@@ -46,7 +47,7 @@ def cases(site: Site, lag: float | None) -> Cases:
     )
     del found["ground"]
     return Cases(
-        tensors=found | {"part": site.part},
+        tensors=found | {"part": site.part, "reported": reported(found["growth"], found["visits"])},
         case=[f"{site.place}/{k:04d}" for k in range(site.count)],
         subject=[f"LIDC-IDRI-{number:04d}" for number in found["nodules"].tolist()],
         group=[site.group] * site.count,
@@ -58,6 +59,13 @@ def cases(site: Site, lag: float | None) -> Cases:
         },
         facts=Facts(dims=2, channels=1, window=patients.WINDOW),
     )
+
+
+def reported(growth: Tensor, visits: Tensor) -> Tensor:
+    """What the report of the visit before said, (N, T); -1 where there was none."""
+    before = F.pad(growth[:, :-1], (1, 0), value=-1.0)
+    later = torch.arange(growth.shape[1]) >= visits[:, None]
+    return before.masked_fill(later, -1.0)
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
@@ -75,6 +83,11 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
         return {"auc": 100 * auc_per_case(ours, theirs), "brier": brier(ours, theirs)}
 
     return patients.in_groups(batch["part"], judged)
+
+
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    return {"fast": batch["growth"].clamp_min(0)}
 
 
 def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
@@ -116,7 +129,13 @@ FIELDS = {
     ),
     "days": Field("N visits", "days", "since the first visit; 0 after the last"),
     "growth": Field(
-        "N visits", "class", "in the interval before: 1 fast, 0 slow, -1 unknown or after the last"
+        "N visits",
+        "class",
+        "in the interval before: 1 fast, 0 slow, -1 unknown or after the last",
+        answer=True,
+    ),
+    "reported": Field(
+        "N visits", "class", "`growth` of the visit before, as its report says; -1: none"
     ),
     "visits": Field("N", "number", "how many visits there are", dtype="int64"),
     "nodules": Field("N", "number", "LIDC patient of the nodule", dtype="int64"),
@@ -152,5 +171,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     evidence=evidence,
 )

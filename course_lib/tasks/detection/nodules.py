@@ -93,6 +93,12 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
     return patients.in_groups(batch["part"], judged)
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    score = torch.where(batch["labels"] >= 0, 1.0, -torch.inf)
+    return {"boxes": batch["boxes"], "scores": score, "labels": batch["labels"]}
+
+
 def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """How many things of each class there are to be found in each image."""
     labels = batch["labels"]
@@ -103,11 +109,20 @@ def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[
 FIELDS = {
     "image": Field("N channels H W", "HU", "a piece of a slice, a millimetre a pixel"),
     "boxes": Field(
-        "N boxes 4", "pixels", "top, left, bottom, right of what is there; zeros after the last"
+        "N boxes 4",
+        "pixels",
+        "top, left, bottom, right of what is there; zeros after the last",
+        answer=True,
     ),
-    "labels": Field("N boxes", "class", "what each is; -1 after the last", dtype="int64"),
-    "ignore": Field("N ignored 4", "pixels", "boxes in which nothing counts; zeros: none"),
-    "nodules": Field("N boxes", "number", "LIDC patient of each nodule; -1: none", dtype="int64"),
+    "labels": Field(
+        "N boxes", "class", "what each is; -1 after the last", dtype="int64", answer=True
+    ),
+    "ignore": Field(
+        "N ignored 4", "pixels", "boxes in which nothing counts; zeros: none", answer=True
+    ),
+    "nodules": Field(
+        "N boxes", "number", "LIDC patient of each nodule; -1: none", dtype="int64", answer=True
+    ),
     "part": Field("N", "group", "1: other patients, 0: the same patient", dtype="int64"),
 }
 
@@ -151,5 +166,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=drawn_boxes.pictures,
+    truth=truth,
     evidence=evidence,
 )

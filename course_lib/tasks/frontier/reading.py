@@ -54,8 +54,10 @@ FACTS = {
 
 FIELDS = {
     "image": Field("N 1 H W", "HU", "a piece of lung: the input"),
-    "label": Field("N", "class", "1 with a nodule, 0 without", dtype="int64"),
-    "mask": Field("N 1 H W", "yes or no", "the nodule; empty without one", dtype="bool"),
+    "label": Field("N", "class", "1 with a nodule, 0 without", dtype="int64", answer=True),
+    "mask": Field(
+        "N 1 H W", "yes or no", "the nodule; empty without one", dtype="bool", answer=True
+    ),
     "wide": Field(
         "N 1 high wide",
         "HU",
@@ -63,7 +65,12 @@ FIELDS = {
         where=("train",),
     ),
     "wide_mask": Field(
-        "N 1 high wide", "yes or no", "the nodule in them", where=("train",), dtype="bool"
+        "N 1 high wide",
+        "yes or no",
+        "the nodule in them",
+        where=("train",),
+        dtype="bool",
+        answer=True,
     ),
 }
 
@@ -177,6 +184,13 @@ def mass(prediction: Prediction, batch: Batch) -> Tensor:
 def sanity(prediction: Prediction) -> Tensor:
     """How alike the map is to `randomised`, that of random weights."""
     return saliency.rank_correlation(prediction["map"], prediction["randomised"]).cpu()
+
+
+def truth(batch: Batch, facts: Facts) -> Prediction:
+    """The answer of who knows the truth."""
+    yes = batch["label"].float()
+    heat = batch["mask"].float()
+    return {"probability": torch.stack([1 - yes, yes], 1), "map": heat, "randomised": 1 - heat}
 
 
 def pictures(prediction: Prediction, batch: Batch, facts: Facts) -> dict[str, Panel]:

@@ -155,5 +155,6 @@ QUESTION = Question(
     sample=reading.sample,
     score=score,
     pictures=reading.pictures,
+    truth=reading.truth,
     evidence=reading.evidence,
 )

@@ -231,6 +231,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     return scores | {"data_residual": 100 * residual}
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["target"]
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The scored region's middle: FBP, output, truth, and output minus truth."""
     return ct_scans.pictures(batch["fbp"], prediction, batch["target"], batch["region"])
@@ -239,7 +244,7 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 FIELDS = {
     "sinogram": Field("N 1 views detectors", "line integral", "the measured views: the input"),
     "fbp": Field("N 1 size size", "HU", "what filtered back-projection makes of them"),
-    "target": Field("N 1 size size", "HU", "the slice itself"),
+    "target": Field("N 1 size size", "HU", "the slice itself", answer=True),
     "region": Field("N 4", "pixels", "top, left, bottom, right of what is scored", dtype="int64"),
 }
 
@@ -283,5 +288,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     kinds=("chest_ct/30_views", "chest_ct/120_degrees"),
 )

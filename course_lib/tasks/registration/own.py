@@ -265,4 +265,5 @@ QUESTION = Question(
     score=pairs.score,
     pictures=pairs.pictures,
     ranked_by=lambda facts: "dice" if facts.structures else "dissimilarity",
+    truth=pairs.truth,
 )

@@ -90,6 +90,12 @@ def pictures(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Panel]:
     return panels(given, output, truth, 1.2, "a.u.")
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The true field, or where nobody knows it, none; and none back."""
+    still = batch["fixed"].new_zeros(len(batch["fixed"]), facts.dims, *batch["fixed"].shape[2:])
+    return {"forward": batch.get("displacement", still), "backward": still}
+
+
 def panels(
     given: Tensor, output: Tensor, truth: Tensor, brightest: float, unit: str
 ) -> dict[str, Panel]:
@@ -106,8 +112,12 @@ def panels(
 FIELDS = {
     "fixed": Field("N 1 *space", "a.u.", "the image whose grid the field lives on"),
     "moving": Field("N 1 *space", "a.u.", "the image that is warped onto it"),
-    "fixed_label": Field("N 1 *space", "class", "structures of the fixed image", dtype="uint8"),
-    "moving_label": Field("N 1 *space", "class", "structures of the moving image", dtype="uint8"),
+    "fixed_label": Field(
+        "N 1 *space", "class", "structures of the fixed image", dtype="uint8", answer=True
+    ),
+    "moving_label": Field(
+        "N 1 *space", "class", "structures of the moving image", dtype="uint8", answer=True
+    ),
     "number": Field("N", "count", "a pair's place in the training cases", ("batch",), "int64"),
 }
 FACTS = {

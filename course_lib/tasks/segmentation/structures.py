@@ -118,6 +118,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     }
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["label"]
+
+
 def colour(labels: Tensor) -> Tensor:
     """Labels (…) as colours (…, 3) uint8; label 0 is black."""
     table = torch.tensor([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in COLOURS])
@@ -142,7 +147,9 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 
 FIELDS = {
     "image": Field("N 1 D H W", "HU or arbitrary", "a stack of slices: the input"),
-    "label": Field("N 1 D H W", "class", "the structure of each voxel, 0: none", dtype="uint8"),
+    "label": Field(
+        "N 1 D H W", "class", "the structure of each voxel, 0: none", dtype="uint8", answer=True
+    ),
     "window": Field("N 2", "as image", "the values shown black and white"),
 }
 
@@ -194,5 +201,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     kinds=("brain_tissue", "lung_tumours/without_4"),
 )
