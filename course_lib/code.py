@@ -16,6 +16,7 @@ ASIDE = frozenset(
     {
         "course_lib",
         "course_lib.code",
+        "course_lib.data.archives",
         "course_lib.data.download",
         "course_lib.data.fetch",
         "course_lib.data.registry",
