@@ -39,7 +39,7 @@ def test_entry_and_card_are_complete(data_set):
 
 def test_no_card_without_a_data_set():
     cards = {card.stem for card in (resource("datasets") / "cards").glob("*.md")}
-    assert cards == set(registry.data_sets()) | {"medmnist", "anatomy", "lesions"}
+    assert cards == set(registry.data_sets()) | {"medmnist", "msd", "anatomy", "lesions"}
 
 
 def test_everything_but_the_optional_is_chosen_by_default():

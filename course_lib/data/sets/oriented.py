@@ -23,5 +23,5 @@ def read(files: Path | Sequence[Path], kind: type) -> tuple[np.ndarray, tuple, t
         heights = {name: header.GetOrigin()[2] for name, header in headers.items()}
         image = SimpleITK.ReadImage(sorted(heights, key=heights.__getitem__))
     turned = SimpleITK.DICOMOrient(image, "LPS")
-    array = np.ascontiguousarray(SimpleITK.GetArrayFromImage(turned), dtype=kind)
+    array: np.ndarray = np.ascontiguousarray(SimpleITK.GetArrayFromImage(turned), dtype=kind)
     return array, floats(*turned.GetSpacing()[::-1]), floats(*turned.GetOrigin()[::-1])
