@@ -20,7 +20,7 @@ from course_lib.cases import Batch, Cases, Facts, join, random_patches
 from course_lib.data.volume import Volume
 from course_lib.metrics import texture
 from course_lib.physics import ct
-from course_lib.tasks import ct_scans
+from course_lib.tasks import ct_patients, ct_scans
 from course_lib.tasks.base import PARTS, Field, Metric, Panel, Plan, Question, Splits
 
 # Photons that arrive at the detector behind the thickest twentieth of a slice.
@@ -53,7 +53,7 @@ SIZES = {
 def make(dataset: str, profile: str, seed: int) -> Splits:
     """Scans the patients. The seed decides the noise of every scan; slices and splits are fixed.
     The latest cases are kept, because a lesson asks for the same ones several times."""
-    from course_lib.data.sets import chest_ct, lung_tumours
+    from course_lib.data.sets import chest_ct
 
     size = SIZES[profile]
     chest = chest_ct.load()
@@ -61,12 +61,10 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     validation = ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
     block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
     tests = [scan(chest, block, size, ct_scans.SAME_PATIENT, (seed, "block"))]
-    if dataset == "chest_ct+lung_tumours":
-        for patient in lung_tumours.load():
-            slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
-            part = (seed, patient.subject)
-            tests.append(scan(patient, slices, size, ct_scans.OTHER_PATIENTS, part))
-        tests = tests[1:] + tests[:1]
+    for patient, slices, crop in ct_patients.others(dataset, size.test_slices):
+        part = (seed, patient.subject)
+        tests.append(scan(patient, slices, size, ct_scans.OTHER_PATIENTS, part, crop))
+    tests = tests[1:] + tests[:1]
     return Splits(
         train=scan(chest, training, size, "training", (seed, "training")),
         validation=scan(chest, validation, size, "validation", (seed, "validation")),
@@ -187,10 +185,7 @@ QUESTION = Question(
             "dB", "lower", "Distance of noise power spectra in flat soft tissue; 0: same texture."
         ),
     },
-    sources={
-        "chest_ct+lung_tumours": ("chest_ct", "lung_tumours"),
-        "chest_ct": ("chest_ct",),
-    },
+    sources=ct_patients.SOURCES,
     plans={
         "smoke": Plan(steps=6, batch=4, evaluations=2),
         "class": Plan(steps=700, batch=6, seconds=60),
