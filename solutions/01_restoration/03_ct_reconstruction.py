@@ -45,7 +45,7 @@ from course_lib import catalogue, device
 from course_lib.lesson import exercise, quiz
 from course_lib.lesson.widgets.views import views_explorer
 from course_lib.parts.hounsfield import hounsfield
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from course_lib.physics import ct
 
 print(device.describe())

@@ -13,7 +13,7 @@ Data sets say how many nodules may be learnt from: `nodules/300`, `nodules/100`,
 Split by patient, once and for all. Nodules of training and validation patients lie in the left
 lung, those of test patients in the right: no test background was seen in training, but all are of
 one scan, and the intervals say nothing about others. Each test patient counts with one nodule. The
-test cases come a second time as "other scanner": the same, made smoother and noisier."""
+test cases come again as "other scanner": the same, made smoother and noisier."""
 
 import zlib
 from dataclasses import dataclass, replace
