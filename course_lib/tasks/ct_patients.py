@@ -35,7 +35,7 @@ def others(patients: str, count: int) -> Iterator[tuple[Volume, list[int], bool]
             slices = ct_scans.middle(*ct_scans.tumour_range(patient), count)
             yield _body(patient, slices), slices, False
         _, thorax, abdomen = organ_scans.load()
-        heart = thorax.labels["heart"].any(axis=(1, 2)).nonzero()[0]
+        heart = np.flatnonzero(thorax.labels["heart"].max((1, 2)))
         slices = ct_scans.middle(int(heart[0]), int(heart[-1]) + 1, count)
         yield _body(thorax, slices), slices, False
         slices = ct_scans.middle(0, len(abdomen.image), count)
@@ -44,7 +44,7 @@ def others(patients: str, count: int) -> Iterator[tuple[Volume, list[int], bool]
 
 def _body(volume: Volume, slices: list[int]) -> Volume:
     """The rectangle that holds the body in these slices, so that no air beside it is scored."""
-    inside = (volume.image[slices] > EDGE_HU).any(0)
-    rows, columns = inside.any(1).nonzero()[0], inside.any(0).nonzero()[0]
+    highest = volume.image[slices].max(0)
+    rows, columns = (np.flatnonzero(highest.max(axis) > EDGE_HU) for axis in (1, 0))
     kept = np.s_[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return replace(volume, image=volume.image[kept], labels={})
