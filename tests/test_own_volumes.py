@@ -669,6 +669,17 @@ def test_nnunet_folders_are_read_as_they_lie(tmp_path):
     assert [one.name for one in data.left_out] == ["1 volumes in imagesTs/"]
 
 
+def test_regions_of_nnunet_are_told_and_a_number_with_two_names_is_refused(tmp_path):
+    for name in "abc":
+        put(tmp_path, f"imagesTr/{name}_0000.nii.gz", f"labelsTr/{name}.nii.gz")
+    nnunet(tmp_path, {"0": "T1"})
+    assert "Regions of several labels (rim) are taken label by label." in read(tmp_path).notes
+    nnunet(tmp_path, {"0": "T1"}, labels={"background": 0, "organ": 1, "rim": 1})
+    assert "label 1 is called 'organ' and 'rim'" in refused(tmp_path)
+    nnunet(tmp_path, {"0": "T1"}, labels=["background", "organ"])
+    assert "its 'labels' are ['background', 'organ'], not numbers with names" in refused(tmp_path)
+
+
 def test_channels_of_nnunet_are_asked_for(tmp_path):
     for name in "ab":
         put(tmp_path, *(f"imagesTr/{name}_000{k}.nii.gz" for k in "01"), f"labelsTr/{name}.nii.gz")
