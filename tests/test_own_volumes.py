@@ -14,6 +14,7 @@ from nibabel import orientations
 
 from course_lib.data import own
 from course_lib.errors import CourseError
+from tests import own_dicom
 
 TURN = np.deg2rad(20)
 SCANNER = np.array(  # oblique, left-handed, 1.5 x 2 x 3 mm, far from the origin
@@ -520,6 +521,13 @@ def test_folders_with_files_of_the_same_names_are_not_taken_for_people(tmp_path,
     assert names(read(tmp_path, "?series=B")) == [name for name in people]
     apart = read(tmp_path, "?subject=" + quote("(.*)[.]nii"))
     assert len({head.subject for head in apart.heads}) == 2 * len(people)
+
+
+def test_dicom_beside_nifti_is_said_to_be_left_out(tmp_path):
+    put(tmp_path, "a.nii.gz", "b.nii.gz")
+    own_dicom.series(tmp_path / "scan", np.zeros((4, 8, 8)))
+    (left,) = read(tmp_path).left_out
+    assert left.name == "4 files of DICOM" and "name the folder of the DICOM alone" in left.why
 
 
 def test_what_lies_beside_the_images_folder_is_no_image(tmp_path):
