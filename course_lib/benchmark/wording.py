@@ -185,7 +185,7 @@ def _beaten(board: Board, unit: str) -> list[str]:
 def smoke(section: Section) -> str:
     """What a run of the profile smoke is worth."""
     steps = max((record["steps"] for record in section.done), default=0)
-    trained = f"at most {plural(steps, 'training step')}" if steps else "hardly any training"
+    trained = f"at most {plural(steps, 'training step')}" if steps else "no training"
     return f"Smoke run: {trained} on a few cases. These numbers mean nothing."
 
 
