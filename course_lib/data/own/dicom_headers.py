@@ -99,7 +99,8 @@ def planes(place: Path, files: Iterable[Path]) -> tuple[list[Plane], dict[str, s
     from tqdm import tqdm
 
     found: list[Plane] = []
-    known, others = [], []
+    known: list[Path] = []
+    others: list[Path] = []
     for file in files:
         (known if is_dicom(file) else others).append(file)
     broken = _no_dicom(place, others)
@@ -118,7 +119,7 @@ def _no_dicom(place: Path, others: Iterable[Path]) -> dict[str, str]:
     for file in others:
         name = file.relative_to(place).as_posix() if file != place else file.name
         kinds["empty" if not file.stat().st_size else file.suffix.lower()].append(name)
-    found = {}
+    found: dict[str, str] = {}
     for kind, names in kinds.items():
         why = "is empty" if kind == "empty" else "no DICOM"
         few = names if len(names) <= 3 or kind in LIKE_DICOM else [f"{len(names)} files *{kind}"]
