@@ -101,9 +101,7 @@ def _usable(data: own.Scans, skip: bool) -> tuple[list[tuple[int, Head]], list[s
             "--skip leaves them out."
         )
     known = [(place, head) for place, head in known if head.case not in set(bare)]
-    if len(units := {head.unit: head.case for _, head in known}) > 1:
-        said = " and ".join(f"{case} holds {unit}" for unit, case in units.items())
-        raise CourseError(f"{said}; one network reads one unit. Say --unit HU or a.u.")
+    own_use.one_unit(data, [head for _, head in known])
     large = set(own_use.far_larger(data, [head for _, head in known], skip))
     notes = [f"Left out: {listed(bare)}: no label map."] if bare else []
     notes += [f"Left out: {listed(sorted(large))}: far larger than all others."] if large else []
