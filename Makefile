@@ -1,4 +1,4 @@
-# Two commands do everything on a machine with Python 3.11 or 3.12: `make report`, `make test`.
+# Two commands do everything on a machine with Python 3.11 to 3.14: `make report`, `make test`.
 # Each makes .venv and fetches the data it needs; what is done already is not done again.
 
 VENV := .venv
@@ -9,8 +9,8 @@ WITHOUT :=
 # What the default report measures; `make report BENCHMARK=` takes every task there is.
 BENCHMARK := --task denoising
 LEAVE_OUT := $(addprefix --without ,$(WITHOUT))
-PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 ; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 	2>/dev/null && echo $$p && break; done)
 
 # mypy ends with 1 when it found errors, which is no fault here, and with 2 when it could not run.
@@ -25,7 +25,7 @@ export PYTHONUTF8 ?= 1
 .PHONY: help report test test-fast lint types type-baseline lab data notebooks hooks wheel browser clean
 
 help: ## say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s%s\n", $$1, $$2}'
 
 report: data ## run the default benchmark and write reports/default/index.html
 	@status=0; $(BIN)/course bench $(BENCHMARK) $(LEAVE_OUT) || status=$$?; \
@@ -56,7 +56,7 @@ type-baseline: $(READY) ## take mended type errors off the list; new ones are ne
 	@echo "$$(grep -c . mypy-baseline.txt) known type errors: say so in tests/test_habits.py, TYPE_ERRORS."
 
 lab: data ## open JupyterLab on the start page
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	$(BIN)/course lab
 
 data: $(READY) ## fetch the embedded data sets (99 MB, once, by hash)
 	@$(BIN)/course data fetch $(LEAVE_OUT)
@@ -65,9 +65,9 @@ notebooks: $(READY) ## make the notebooks from their text sources
 	$(BIN)/course build
 
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed. Install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12, 3.13 or 3.14 with venv is needed. Install one, or name it: make PYTHON=/path/to/python3.13"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lab]'
 	@touch $@
 
 hooks: $(READY) ## check each commit as `make lint` does

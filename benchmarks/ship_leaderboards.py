@@ -9,7 +9,8 @@ import argparse
 
 from course_lib import catalogue
 from course_lib.benchmark.downloads import compact
-from course_lib.benchmark.leaderboard import latest, sections
+from course_lib.benchmark.grouping import latest
+from course_lib.benchmark.leaderboard import sections
 from course_lib.benchmark.store import Store, write_json
 from course_lib.files import PACKAGE
 

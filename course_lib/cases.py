@@ -5,7 +5,7 @@ slices of tensors that already lie on the device and splits can be made by subje
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,6 +56,10 @@ class Facts(Mapping[str, Any]):
             raise AttributeError(name)
         return self[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """A fact, or the default where the data set does not have it."""
+        return self._values.get(name, default)
+
     def __contains__(self, name: object) -> bool:
         return name in self._values
 
@@ -67,6 +71,15 @@ class Facts(Mapping[str, Any]):
 
     def __or__(self, others: Mapping[str, Any]) -> "Facts":
         return Facts(**(self._values | dict(others)))
+
+    def unlike(self, others: "Facts") -> str:
+        """What differs in others, in words; empty where they are the same."""
+        names = [n for n in {**self, **others} if n not in self or n not in others]
+        names += [n for n in self if n in others and self[n] != others[n]]
+        return "; ".join(
+            f"{name}: {self._values.get(name, 'none')!r}, not {others._values.get(name, 'none')!r}"
+            for name in names
+        )
 
     def __repr__(self) -> str:
         return f"Facts({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
@@ -84,6 +97,8 @@ class Cases:
         spacing_mm: (N, d) pixel or voxel size in the order of the spatial axes.
         provenance: name → `measured`, `simulated`, or a phrase that says both.
         facts: what is the same for all cases of the data set.
+        answers: names of the tensors that nobody sees who is asked about the cases.
+        privileged: names of those that a reader or a simulator knows, handed out on request only.
 
     Raises ValueError when the lengths differ or a case name occurs twice.
     """
@@ -95,6 +110,8 @@ class Cases:
     spacing_mm: Tensor
     provenance: dict[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
+    answers: frozenset[str] = frozenset()
+    privileged: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         lengths = {key: len(value) for key, value in self.tensors.items()}
@@ -152,6 +169,8 @@ def join(parts: Sequence[Cases]) -> Cases:
         spacing_mm=torch.cat([part.spacing_mm for part in parts]),
         provenance=first.provenance,
         facts=first.facts,
+        answers=first.answers,
+        privileged=first.privileged,
     )
 
 
@@ -181,6 +200,15 @@ def random_patches(
     }
 
 
+def subject_order(subjects: Iterable[str]) -> list[str]:
+    """Each subject once, in an order that only the names decide: that of their hashes."""
+
+    def mixed(name: str) -> bytes:  # names of files may hold bytes that are no UTF-8
+        return hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+
+    return sorted(set(subjects), key=mixed)
+
+
 def subject_split(subjects: Sequence[str]) -> dict[str, str]:
     """Subject → 'train', 'validation' or 'test': about 60, 20 and 20 %, at least one of each.
 
@@ -192,7 +220,7 @@ def subject_split(subjects: Sequence[str]) -> dict[str, str]:
     >>> sorted(subject_split(["a", "b", "c"]).values())
     ['test', 'train', 'validation']
     """
-    names = sorted(set(subjects), key=lambda name: hashlib.sha256(name.encode()).digest())
+    names = subject_order(subjects)
     if len(names) < 3:
         raise CourseError(
             f"{len(names)} subjects cannot be split into training, validation and test; at least "

@@ -20,8 +20,11 @@ from torch import Tensor, nn
 from course_lib import device as devices
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
+from course_lib.methods.asking import ask
 from course_lib.methods.base import Classical, Method, Stage
-from course_lib.tasks.base import Plan, Question, Splits
+from course_lib.tasks.base import Plan, Question, Splits, base_profile
+
+Progress = bool | Callable[[int, int], None]
 
 
 @dataclass
@@ -38,19 +41,12 @@ class History:
 
 def predict(method: Method | Classical, cases: Cases, batch: int = 4) -> Any:
     """The method's answers for all cases, in batches of whole cases, without gradients. A method
-    that was never trained is made fresh for the cases' data set first."""
-    if not hasattr(method, "facts"):
-        method.fresh(cases.facts, cases.device)
-    if isinstance(method, Method):
-        method.eval()
-    with torch.no_grad(), devices.memory_advice():
-        parts = [
-            method.predict(cases.batch(slice(start, start + batch)))
-            for start in range(0, len(cases), batch)
-        ]
-    if isinstance(parts[0], dict):
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-    return torch.cat(parts)
+    that was never trained is made fresh for the cases' data set first. It does not get the cases'
+    `answers`.
+
+    Raises CourseError when the method asks for an answer, or was made for other facts.
+    """
+    return ask(method, cases, batch)[0]
 
 
 def evaluate(method: Method | Classical, question: Question, cases: Cases) -> dict[str, float]:
@@ -67,7 +63,7 @@ def fit(
     profile: str,
     seed: int,
     plan: Plan | None = None,
-    progress: bool = True,
+    progress: Progress = True,
     after_evaluation: Callable[[dict[str, Any]], None] | None = None,
 ) -> History:
     """Trains `method` from new on, in place, or chooses its settings; tells how it went.
@@ -75,27 +71,36 @@ def fit(
     Arguments:
         plan: steps, batch and evaluations; by default the question's for `profile`.
         seed: decides first weights, batches and everything random in the losses.
+        progress: show a bar; or what is called after each step with the steps done and all steps.
         after_evaluation: called with each new row of the curve.
 
     Raises CourseError when a loss stops being a number, or memory runs out.
     """
+    question = question.of(splits.facts)
+    if isinstance(method, Method) and not len(splits.train):
+        raise CourseError(
+            f"{type(method).__name__} learns, and there is nothing to learn from: no training "
+            "cases. Add subjects, or take a method that is not trained."
+        )
+    splits = question.marked(splits)
     with devices.seeded(seed), devices.memory_advice():
         method.fresh(splits.facts, splits.train.device)
     with devices.seeded(seed), devices.memory_advice():
         if isinstance(method, Classical):
             return _choose(method, question, splits, progress)
-        plan = plan or question.plans[profile]
+        plan = plan or question.plan(profile)
         generator = torch.Generator().manual_seed(seed)
 
         def sample(cases: Cases, count: int) -> Batch:
-            return question.sample(cases, profile, count, generator)
+            return question.sample(cases, base_profile(profile), count, generator)
 
         training = _Training(method, question, splits, plan, sample, after_evaluation)
         return training.run(progress)
 
 
-def _choose(method: Classical, question: Question, splits: Splits, progress: bool) -> History:
-    """Takes the settings with the best headline score on validation."""
+def _choose(method: Classical, question: Question, splits: Splits, progress: Progress) -> History:
+    """Takes the settings with the best headline score on validation; those that the method has by
+    itself where there are no validation cases."""
     from tqdm.auto import tqdm
 
     validation = splits.validation
@@ -103,13 +108,22 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: boo
     method.prepare(splits.train)
     best: float | None = None
     history = History(candidates=len(method.grid))
-    if len(method.grid) == 1:
+    if not len(validation):  # as they come
+        history.candidates = 0
+    elif len(method.grid) == 1:
         history.chosen = dict(method.grid[0])
     else:
-        for settings in tqdm(method.grid, desc="settings", disable=not progress, leave=False):
+        shown = tqdm(method.grid, desc="settings", disable=progress is not True, leave=False)
+        for done, settings in enumerate(shown):
+            if callable(progress):
+                progress(done, len(method.grid))
             method.set(settings)
             value = evaluate(method, question, validation)[question.headline]
-            if best is None or math.isnan(best) or headline.improves(value, best):
+            if (
+                best is None
+                or math.isnan(best) > math.isnan(value)
+                or headline.improves(value, best)
+            ):
                 best, history.chosen = value, dict(settings)
     method.set(history.chosen)
     history.seconds = time.perf_counter() - start
@@ -188,13 +202,17 @@ class _Training:
     recent: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     terms: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
 
-    def run(self, progress: bool) -> History:
+    def run(self, progress: Progress) -> History:
         from tqdm.auto import tqdm
 
         method, plan, history = self.method, self.plan, self.history
         every = max(1, plan.steps // (method.evaluations or plan.evaluations))
         bar = tqdm(
-            total=plan.steps, desc="training", unit="step", disable=not progress, leave=False
+            total=plan.steps,
+            desc="training",
+            unit="step",
+            disable=progress is not True,
+            leave=False,
         )
         with bar:
             for stage, steps in _stage_steps(method, plan.steps):
@@ -203,6 +221,8 @@ class _Training:
                         method.done = done / steps
                         self.step(turn, done, steps)
                         bar.update()
+                        if callable(progress):
+                            progress(history.steps, plan.steps)
                         if history.steps % every == 0 or history.steps == plan.steps:
                             score = self.evaluate()
                             bar.set_postfix({self.question.headline: f"{score:.3g}"})

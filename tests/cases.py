@@ -22,6 +22,8 @@ def smoke_splits(section: str, dataset: str | None = None) -> Splits:
 def kinds(entry: catalogue.Entry) -> Iterator[tuple[Question, str]]:
     """(question, data set): one of each kind that a method answers."""
     for question in catalogue.questions(entry.section):
+        if question.asked_of:  # of a kind of the user's own data: it has tests of its own
+            continue
         fitting = [d for d in question.kinds or question.sources if catalogue.fits(entry, d)]
         yield from ((question, dataset) for dataset in fitting[: None if question.kinds else 1])
 

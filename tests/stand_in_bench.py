@@ -19,7 +19,7 @@ from course_lib.benchmark.store import Store, write_json
 JOBS = 6
 
 
-def execute(job, store, fork=False):
+def execute(job, store, fork=False, aloud=()):
     """A job that leaves a record. What it starts has a session of its own and looks now and then
     whether its parent is still there, like a kernel."""
     with store.writing(f"{job.seed:020}") as folder:

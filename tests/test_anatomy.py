@@ -51,6 +51,21 @@ def test_landmarks_follow_the_field_exactly(cases):
     assert (after - before).norm(dim=-1).mean() > 1
 
 
+def test_landmarks_lie_in_the_brain_and_those_of_the_rim_around_it(cases):
+    brain = cases["label"] > NUMBER["csf"]
+    bone_to_skin = (cases["label"] > 0) & (cases["label"] < NUMBER["csf"])
+    for name, tissue, other in (("landmarks", brain, bone_to_skin), ("rim", bone_to_skin, brain)):
+        points = cases[name].round().long().clamp(0, 95)
+        near = torch.nn.functional.max_pool2d(tissue.float(), 3, 1, 1)[:, 0]
+        row, column = points.unbind(-1)
+        case = torch.arange(len(points))[:, None]
+        assert points.shape == (6, 16, 2) and (near[case, row, column] == 1).float().mean() > 0.97
+        assert other[:, 0][case, row, column].float().mean() < 0.15
+    assert cases["landmarks"].std(1).min() > 5  # far from one another
+    chest = anatomy.population(1, size=64, region="chest", contrasts=("ct",))
+    assert "rim" not in chest.tensors and chest["landmarks"].shape == (1, 16, 2)
+
+
 def test_pairs_of_one_template_have_a_true_field(cases):
     truth = anatomy.pair_field(cases, [0, 2, 4], [1, 3, 5])
     fixed, moving = cases["label"][::2].float(), cases["label"][1::2].float()

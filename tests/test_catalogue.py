@@ -128,7 +128,10 @@ def test_lists_in_json():
         "text": "the slice reconstructed from few photons: the input",
         "where": ["train", "validation", "test", "batch"],
         "dtype": "float32",
+        "answer": False,
+        "privileged": False,
     }
+    assert low_dose["fields"]["normal_dose"]["answer"]
     assert low_dose["facts"]["pixel_mm"] and low_dose["metrics"]["psnr"]["unit"] == "dB"
 
 

@@ -1,11 +1,15 @@
 """What is worked out once is read afterwards, but never after its code has changed."""
 
+import io
+import logging
 import os
 import time
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from course_lib.cli.data import data
 from course_lib.data import derived
 
 MAKER = "course_lib.maker"
@@ -63,3 +67,53 @@ def test_objects_are_neither_written_nor_kept(code, tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         derived.kept("nodules/test-3", lambda: {"values": np.array([{}], object)}, MAKER)
     assert not list(tmp_path.glob("cache/derived/**/*.npz"))
+
+
+def other_numbers():
+    """A file that can be read, and holds what nobody has worked out."""
+    held = io.BytesIO()
+    np.savez_compressed(held, values=np.zeros(1000), sha256=np.array("0" * 64))
+    return held.getvalue()
+
+
+def flipped(whole):
+    """The same bytes, but for a bit in their midst."""
+    middle = len(whole) // 2
+    return whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda b: b"",
+        lambda b: b[: len(b) // 2],
+        flipped,
+        lambda b: b"junk" * 99,
+        lambda b: other_numbers(),
+    ],
+    ids=["empty", "cut short", "a bit flipped", "junk", "other numbers"],
+)
+def test_a_damaged_file_is_found_by_doctor_and_made_anew(code, harm, caplog):
+    right = np.random.default_rng(0).random(1000)
+
+    def kept():
+        return derived.kept("nodules/test-3", lambda: {"values": right}, MAKER)["values"]
+
+    assert np.array_equal(kept(), right)
+    assert derived.doctor()[0].state == "ok"
+    (file,) = code.glob("cache/derived/nodules/*.npz")
+    file.write_bytes(harm(file.read_bytes()))
+    told = CliRunner().invoke(data, ["doctor"])
+    assert told.exit_code == 1 and file.name in told.output and "made anew" in told.output
+    with caplog.at_level(logging.WARNING):
+        assert np.array_equal(kept(), right) and file.name in caplog.text
+    assert derived.doctor()[0].state == "ok"
+    assert np.array_equal(derived.kept("nodules/test-3", dict, MAKER)["values"], right)
+
+
+def test_files_of_earlier_versions_are_neither_used_nor_called_damaged(code):
+    derived.kept("nodules/test-3", lambda: {"values": np.ones(3)}, MAKER)
+    (file,) = code.glob("cache/derived/nodules/*.npz")
+    np.savez_compressed(file, values=np.zeros(3))
+    assert derived.doctor()[0].state == "ok"
+    assert derived.kept("nodules/test-3", lambda: {"values": np.ones(3)}, MAKER)["values"].all()

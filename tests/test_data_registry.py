@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from course_lib.cli.data import data
-from course_lib.data import fetch, registry
+from course_lib.data import derived, fetch, registry
 from course_lib.errors import CourseError
 from course_lib.files import resource
 
@@ -90,6 +90,7 @@ def test_doctor_command_fails_only_if_something_is_wrong(monkeypatch):
     good = fetch.Finding("nuclei", "ok", "", "", "CC0 1.0")
     never = fetch.Finding("chest_ct", "never fetched", "a download", "course data fetch x", "CC")
     bad = fetch.Finding("chest_ct", "damaged", "cxr.nii.gz damaged", "course data fetch y", "CC")
+    monkeypatch.setattr(derived, "doctor", list)
     monkeypatch.setattr(fetch, "doctor", lambda: [good, never])
     assert CliRunner().invoke(data, ["doctor"]).exit_code == 0
     monkeypatch.setattr(fetch, "doctor", lambda: [good, bad])

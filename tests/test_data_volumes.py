@@ -134,7 +134,7 @@ def test_optional_hippocampus(tmp_path, monkeypatch):
         for contrast, sign in (("T1w", 1), ("T2w", -1)):
             name = f"{contrast}_300umCoronalOblique_hemi-{side}.nii.gz"
             nibabel.save(nibabel.Nifti1Image(sign * stored, affine), folder / name)
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(hippocampus.fetch, "path", lambda _, name: folder / name)
     left, right = hippocampus.load()
     assert (left.subject, right.subject) == ("CITI168-L", "CITI168-R")
     assert np.array_equal(left.image, stored.transpose(2, 1, 0)[:, ::-1])

@@ -1,7 +1,9 @@
 """Sources become notebooks: solutions taken out, bytes stable, badges only where they work."""
 
+import io
 import json
 import shutil
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -138,12 +140,39 @@ def test_with_an_address_badges_and_an_installing_cell(root, monkeypatch):
     assert f"(https://mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/{path})" in (
         first.source
     )
-    commands = []
+    commands, asked = [], []
+
+    def answer(url):
+        asked.append(url)
+        return io.BytesIO(b"# pins\nnumpy==9.9\nno_such-thing==1.0\n")
+
     monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    monkeypatch.setattr("urllib.request.urlopen", answer)
+    monkeypatch.chdir(root)
     exec(install.source, {})
-    assert commands == []
-    exec(install.source.replace("'course_lib'", "'no_such_package'"), {})
+    assert commands == [] and asked == []
+    missing = install.source.replace("'course_lib'", "'no_such_package'")
+    exec(missing, {})
     assert commands[0][1:4] == ["-m", "pip", "install"] and commands[0][-1] == f"git+{GITHUB}"
+    assert asked == ["https://raw.githubusercontent.com/someone/course/main/constraints.txt"]
+    # What is here stays; the rest is pinned.
+    assert commands[0][-3:-1] == ["-c", "course-pins.txt"]
+    assert (root / "course-pins.txt").read_text() == "no_such-thing==1.0"
+
+
+def test_the_installing_cell_asks_for_a_restart_when_numpy_was_renewed(root, monkeypatch):
+    publish(root, "https://codeberg.org/someone/course")
+    builder.build(root)
+    install = built(root, "notebooks").cells[1].source
+    found = [SimpleNamespace(name="numpy", version="2.0.2")]
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: list(found))
+
+    def renew(command, check):
+        found[0] = SimpleNamespace(name="numpy", version="2.3.5")
+
+    monkeypatch.setattr("subprocess.run", renew)
+    with pytest.raises(SystemExit, match="Restart the session"):
+        exec(install.replace("'course_lib'", "'no_such_package'"), {})
 
 
 def test_an_address_elsewhere_installs_but_has_no_colab(root):
@@ -152,6 +181,7 @@ def test_an_address_elsewhere_installs_but_has_no_colab(root):
     first, install = built(root, "notebooks").cells[:2]
     assert "colab" not in first.source.lower()
     assert "git+https://codeberg.org/someone/course" in install.source
+    assert "constraints" not in install.source
 
 
 @pytest.mark.parametrize("address", ["github.com/x/y", "https://x", "https://a/b'); import os; ('"])

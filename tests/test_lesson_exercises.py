@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import threading
 import time
 
@@ -173,6 +174,109 @@ def test_the_timer_is_off_afterwards():
         limited(lambda: time.sleep(5), 0.1, 100)
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert limited(lambda: 7, 1, 100) == 7
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def mute():
+    raise Mute
+
+
+def changes_the_kernel():
+    import torch
+
+    os.chdir("/")
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    return 2
+
+
+def unsets_the_alarm():
+    import signal
+
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    while True:
+        pass
+
+
+def leaves_a_child():
+    import subprocess
+
+    return subprocess.Popen(["sleep", "60"]).wait()
+
+
+in_fork = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks on Linux only")
+
+
+@in_fork
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        (lambda: sum(range(10**11)), "never ends"),  # one call of C: no signal gets in
+        (unsets_the_alarm, "never ends"),
+        (leaves_a_child, "never ends"),
+        (lambda: os._exit(0), "ended Python itself"),
+        (lambda: os.kill(os.getpid(), 11), "SIGSEGV"),
+        (lambda: sys.exit(0), "SystemExit"),
+        (lambda: input("a number, please"), "keyboard"),
+        (mute, "stopped with Mute"),
+    ],
+)
+def test_whatever_a_learner_writes_the_kernel_goes_on(candidate, words):
+    begin = time.perf_counter()
+    verdict = fresh().judge(candidate, seconds=0.3)
+    assert verdict.state == "wrong" and words in verdict.why
+    assert time.perf_counter() - begin < 20
+    assert fresh().judge(lambda: 1).state == "right"
+
+
+@pytest.mark.parametrize("platform", [sys.platform, "elsewhere"])
+def test_the_kernel_is_as_it_was_and_a_flood_of_print_is_cut(platform, monkeypatch, capsys):
+    import torch
+
+    monkeypatch.setattr("course_lib.lesson.limits.sys.platform", platform)
+    before = os.getcwd(), torch.get_default_dtype(), torch.get_num_threads()
+    assert fresh().judge(changes_the_kernel).state == "wrong"
+    assert "stopped with Mute" in fresh().judge(mute).why
+    assert (os.getcwd(), torch.get_default_dtype(), torch.get_num_threads()) == before
+    assert fresh().judge(lambda: print("x" * 10**6) or 1).state == "right"
+    assert 1000 < len(capsys.readouterr().out) < 20_000
+
+
+@in_fork
+def test_a_checker_cannot_be_patched_away(monkeypatch):
+    def patches():
+        from course_lib.lesson import exercise as module
+
+        module.Exercise._fault = lambda *_: ""
+        return 2
+
+    each = fresh()
+    each.judge(patches)
+    assert each.judge(lambda: 2).state == "wrong"
+
+
+@in_fork
+def test_torch_works_in_a_fork_after_the_kernel_has_used_its_threads():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        image = torch.rand(1, 8, 200, 200)
+        weight = torch.rand(8, 8, 3, 3)
+        torch.nn.functional.conv2d(image, weight)
+
+        def convolve():
+            return float(torch.nn.functional.conv2d(image, weight).isfinite().all())
+
+        assert fresh().judge(convolve).state == "right"
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_unknown_exercises_are_named():

@@ -97,17 +97,37 @@ def test_closed_form_of_two_squares():
     )
 
 
-def test_policy_for_empty_masks():
+def test_what_is_missed_or_made_up_counts_and_what_does_not_exist_does_not():
     full = ball((10, 12, 10), 6)[None, None]
     empty = torch.zeros_like(full)
     diagonal = np.linalg.norm(np.array(SPACING) * full.shape[2:])
-    assert all_metrics(empty, empty).flatten().tolist() == [1, 0, 0]
+    assert all_metrics(empty, empty).isnan().all()
     for pair in ((full, empty), (empty, full)):
         assert all_metrics(*pair).flatten().tolist() == pytest.approx([0, diagonal, diagonal])
     # Nothing that is found can be further away than the penalty for finding nothing.
     corners = torch.zeros(2, 1, 1, *full.shape[2:], dtype=torch.bool)
     corners[0, ..., 0, 0, 0] = corners[1, ..., -1, -1, -1] = True
     assert metrics.hd95_mm(corners[0], corners[1], SPACING).item() < diagonal
+
+
+def test_the_mean_over_structures_is_over_those_that_a_case_has():
+    """Four structures are known. Case 0 has the first two, case 1 the first, case 2 none."""
+    one = ball((10, 12, 10), 6)
+    none = torch.zeros_like(one)
+    target = torch.stack(
+        [torch.stack(row) for row in ([one, one, none, none], [one, *[none] * 3], [none] * 4)]
+    )
+    nothing, made_up = torch.zeros_like(target), target.clone()
+    made_up[0, 3] = one
+    for prediction, wanted in ((target, [1, 1]), (nothing, [0, 0]), (made_up, [2 / 3, 1])):
+        found = metrics.mean_present(metrics.dice(prediction, target))
+        assert found[:2].tolist() == pytest.approx(wanted) and found[2].isnan()
+    assert metrics.missed(nothing, target)[:2].tolist() == [2, 1]
+    assert metrics.missed(target, target)[:2].tolist() == [0, 0]
+    assert metrics.missed(nothing, target)[2].isnan()
+    values = torch.arange(12.0).view(3, 4)
+    assert metrics.last_present(values, target)[:2].tolist() == [1, 4]
+    assert metrics.last_present(values, target)[2].isnan()
 
 
 @pytest.mark.parametrize("device", devices)

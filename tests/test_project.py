@@ -1,5 +1,6 @@
 """The project as a whole: pins that agree, imports that stay light, addresses in one place."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -33,8 +34,8 @@ def required(group):
 def test_every_dependency_is_pinned_within_its_range():
     from packaging.requirements import Requirement
 
-    extra = PYPROJECT["project"]["optional-dependencies"]["test"]
-    for text in PYPROJECT["project"]["dependencies"] + extra:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    for text in PYPROJECT["project"]["dependencies"] + extras["test"] + extras["lab"]:
         requirement = Requirement(text)
         version = CONSTRAINTS[normal(requirement.name)]
         assert requirement.specifier.contains(version), f"{text} against {version}"
@@ -45,11 +46,50 @@ def test_conda_environment_agrees_with_constraints():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     pip = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
     assert {name: CONSTRAINTS[name] for name in pins(pip)} == pins(pip)
-    needed = set(required(PYPROJECT["project"]["dependencies"])) - {"torch"}
+    extra = PYPROJECT["project"]["optional-dependencies"]["lab"]
+    needed = set(required(PYPROJECT["project"]["dependencies"] + extra)) - {"torch"}
     assert set(pins(pip)) == needed
+    assert not (ROOT / "binder" / "environment.yml").is_symlink(), "a line of text on Windows"
     assert (ROOT / "binder" / "environment.yml").read_text("utf-8") == (
         ROOT / "environment.yml"
     ).read_text("utf-8")
+
+
+PYTHONS = [f"3.{minor}" for minor in (11, 12, 13, 14)]
+
+
+def test_every_python_is_named_wherever_one_is_chosen():
+    declared = [c.split(" :: ")[-1] for c in PYPROJECT["project"]["classifiers"] if ":: 3." in c]
+    assert declared == PYTHONS
+    assert PYPROJECT["project"]["requires-python"] == f">={PYTHONS[0]}", "no cap"
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert all(f"python{version} " in makefile for version in PYTHONS)
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == PYTHONS
+
+
+def test_every_package_that_is_imported_is_a_dependency():
+    """And the other way round: what is a dependency is imported."""
+    names = {
+        "pyyaml": "yaml",
+        "pillow": "PIL",
+        "scikit-image": "skimage",
+        "scikit-learn": "sklearn",
+    }
+    names |= {"simpleitk": "SimpleITK"}
+    core = {names.get(name, name) for name in required(PYPROJECT["project"]["dependencies"])}
+    used = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                used |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                used.add(node.module.partition(".")[0])
+    used -= set(sys.stdlib_module_names) | {"course_lib"}
+    brought = {"IPython", "nbformat", "nbclient", "jupyter_client"}  # by ipykernel, papermill
+    only_to_build, extra = {"jupytext"}, {"h5py"}  # h5py: the extra kspace
+    assert used - core <= brought | only_to_build | extra, used - core
+    assert core - used <= {"medmnist"}, core - used  # its files are read, it is never imported
 
 
 def test_the_repository_address_stands_in_one_place():

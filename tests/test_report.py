@@ -1,7 +1,10 @@
 """The report: its numbers are those of the statistics, and its page works in a real browser."""
 
+import copy
 import csv
 import json
+import shutil
+from itertools import cycle
 from pathlib import Path
 
 import jsonschema
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from course_lib.benchmark import statistics, wording
+from course_lib.benchmark import downloads, statistics, wording
 from course_lib.benchmark.leaderboard import sections
 from course_lib.benchmark.report import write_report
 from course_lib.errors import CourseError
@@ -67,7 +70,7 @@ def test_records_follow_their_schema(records):
 def test_bench_output_schema():
     job = dict(key="a" * 64, task="t", method="m", dataset="d", profile="smoke", seed=0)
     job |= dict(options={}, status="done", wall_s=1.5, error=None)
-    totals = {"done": 1, "failed": 0, "cached": 0}
+    totals = {"done": 1, "failed": 0, "cached": 0, "refused": 0}
     whole = {"schema": 1, "store": "runs", "jobs": [job], "totals": totals, "wall_s": 2.0}
     schema("bench").validate(whole)
     with pytest.raises(jsonschema.ValidationError, match="running"):
@@ -80,7 +83,7 @@ def test_numbers_on_the_page_are_those_of_the_statistics(records, soup):
 
     def table(method: str) -> np.ndarray:
         runs = [r for r in records[0] if r["job"]["method"] == method and r["status"] == "done"]
-        names = [f"patient-{i}" for i in range(1, 6)]
+        names = [f"patient-{i}" for i in range(1, 9)]
         mean = lambda r, s: np.mean([c["scores"]["psnr"] for c in r["cases"] if c["subject"] == s])  # noqa: E731
         return np.array([[mean(run, name) for run in runs] for name in names])
 
@@ -95,7 +98,7 @@ def test_numbers_on_the_page_are_those_of_the_statistics(records, soup):
     against = text(rows["RED-CNN"][1])
     assert f"+{difference.mean:.2f}" in against and "better" in against
     assert f"p {test.p:.3g} ({min(1, 3 * test.p):.3g})" in against
-    assert test.p == 0.0625
+    assert test.p == 2 / 2**8
     assert "not shown" in text(rows["CNN-DAE"][1])
     assert "worse" in text(rows["WGAN-VGG"][1])
 
@@ -109,7 +112,7 @@ def test_rows_are_ranked_and_marked(soup):
     starred = {text(r.select_one(".name")) for r in table.select("tr") if r.select(".best")}
     assert "RED-CNN" in starred
     assert "9 undefined" in text(entries(table)["CNN-DAE"][3])
-    assert "5 · 15 · 2" in text(entries(table)["WGAN-VGG"][-1])
+    assert "8 · 24 · 2" in text(entries(table)["WGAN-VGG"][-1])
 
 
 def test_the_same_patient_is_reported_apart_without_intervals(soup):
@@ -126,8 +129,9 @@ def test_the_same_patient_is_reported_apart_without_intervals(soup):
 def test_the_page_says_what_its_numbers_cannot_show(soup):
     whole = text(soup.main)
     assert "RED-CNN ranks first" in whole
-    assert "Not shown to beat BM3D" in whole and "CNN-DAE (" in whole
-    assert "Only 5 test subjects" in whole and "a p below 0.0625" in whole
+    assert "Better than BM3D, by the corrected paired test and the interval: RED-CNN (" in whole
+    assert "Neither better nor worse than BM3D as far as" in whole and "CNN-DAE (" in whole
+    assert "Worse than BM3D, by the corrected" in whole and "WGAN-VGG (" in whole
     assert "Non-commercial data: lung_tumours" in whole
     assert "simulated scan of measured HU" in whole
     assert "CourseError: The loss is <nan> & lost." in whole
@@ -145,7 +149,7 @@ def test_every_link_and_picture_lies_in_the_folder(page, soup):
     assert [t[1:] for t in targets if t.startswith("#") and not soup.find(id=t[1:])] == []
     alts = [image["alt"] for image in soup.select(".strip img")]
     assert len(alts) == len(set(alts)) == 3 * (2 + 2 * 5)
-    assert any(alt.startswith("Error of RED-CNN, case patient-1/z0") for alt in alts)
+    assert any(alt.startswith("Error of RED-CNN, case patient-") for alt in alts)
 
 
 def test_pictures_follow_the_rule(records, soup):
@@ -168,7 +172,7 @@ def test_downloads_hold_the_same_numbers(page, records):
     )
     first = next(x for x in lines if x["method"] == "RED-CNN" and x["metric"] == "psnr")
     assert float(first["mean"]) == board["rows"][0]["scores"]["psnr"]["mean"]
-    assert len(cases) == 14 * 18 * 3
+    assert len(cases) == 14 * 27 * 3
     assert sum(not c["value"] for c in cases) == 9
     assert len(json.loads((folder / "records.json").read_text("utf-8"))) == len(records[0])
 
@@ -215,11 +219,61 @@ def test_only_failures_and_nothing_at_all(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_what_lies_in_a_reports_folder_and_is_not_its_own_is_never_deleted(records, tmp_path):
+    out = tmp_path / "site"
+    write_report(records[0], records[1], out, "First", None)
+    write_report(records[0], records[1], out, "Again", None)  # its own files may be replaced
+    (out / "photos").mkdir()
+    (out / "photos" / "cat.png").write_text("a cat")
+    with pytest.raises(CourseError, match=r"photos/cat\.png"):
+        write_report(records[0], records[1], out, "Third", None)
+    (tmp_path / "homepage").mkdir()
+    (tmp_path / "homepage" / "index.html").write_text("my home")
+    with pytest.raises(CourseError, match=r"index\.html"):
+        write_report(records[0], records[1], tmp_path / "homepage", "Oops", None)
+    (tmp_path / "link").symlink_to(tmp_path / "later")
+    page = write_report(records[0], records[1], tmp_path / "link", "Linked", None)
+    assert (tmp_path / "link").is_symlink() and page.is_file()
+    assert (out / "photos" / "cat.png").read_text() == "a cat"
+
+
+def test_no_file_is_read_outside_a_records_own_folder(records, tmp_path):
+    """A store may come from somebody else."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("password")
+    store = shutil.copytree(records[1], tmp_path / "runs")
+    found = copy.deepcopy(records[0])
+    for pictures in store.rglob("pictures.npz"):
+        (pictures.parent / "linked.ipynb").symlink_to(secret)
+    for record, name in zip(found, cycle([str(secret), "../../secret.txt", "linked.ipynb"])):
+        record["notebook"] = name
+        record["pictures"] = record.get("pictures") and record["pictures"] | {"file": name}
+    page = write_report(found, store, tmp_path / "out", "Poor", None)
+    told = [path for path in page.parent.rglob("*") if path.is_file()]
+    assert not any(b"password" in path.read_bytes() for path in told)
+
+
+def test_damaged_pictures_are_left_out_and_the_report_is_written(records, tmp_path, caplog):
+    store = shutil.copytree(records[1], tmp_path / "runs")
+    for number, file in enumerate(sorted(store.rglob("pictures.npz"))):
+        whole = file.read_bytes()
+        file.write_bytes([b"", whole[: len(whole) // 2], b"junk" * 99][number % 3])
+    assert write_report(records[0], store, tmp_path / "out", "Poor", None).is_file()
+    assert "are damaged" in caplog.text
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path):
+    downloads._csv(tmp_path / "a.csv", ["name", "score"], [["=HYPERLINK(1)", -1.5], ["@x", 2]])
+    assert (tmp_path / "a.csv").read_text().splitlines()[1:] == ["'=HYPERLINK(1),-1.5", "'@x,2"]
+
+
 def test_a_folder_that_is_no_report_is_not_replaced(records, page, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(CourseError, match="not a report"):
         write_report(records[0], records[1], tmp_path, "Oops", None)
     assert (tmp_path / "thesis.tex").is_file()
+    with pytest.raises(CourseError, match="is a file"):
+        write_report(records[0], records[1], tmp_path / "thesis.tex", "Oops", None)
     assert [p.name for p in page.parent.parent.iterdir()] == ["default"]  # nothing left beside
 
 

@@ -42,8 +42,14 @@ def test_coverage_with_few_subjects_is_what_a_simulation_finds():
 
 def test_one_seed_agrees_with_scipy():
     scores = np.random.default_rng(2).gamma(2.0, size=12)
+    level = 1 - 2 * statistics.tail(12)  # as far out as the expanded interval of 12 subjects
     reference = stats.bootstrap(
-        (scores,), np.mean, method="percentile", n_resamples=20000, rng=np.random.default_rng(3)
+        (scores,),
+        np.mean,
+        method="percentile",
+        confidence_level=level,
+        n_resamples=20000,
+        rng=np.random.default_rng(3),
     ).confidence_interval
     ours = statistics.interval(scores[:, None], draws=20000)
     assert ours.mean == pytest.approx(scores.mean())

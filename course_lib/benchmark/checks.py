@@ -16,7 +16,7 @@ from torch import Tensor
 from course_lib import device
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
-from course_lib.fit import entered, fit
+from course_lib.fit import entered, fit, predict
 from course_lib.methods.base import Classical, Method, Stage
 from course_lib.tasks.base import Plan, Question, Splits
 
@@ -48,6 +48,9 @@ class Subject:
     profile: str = "smoke"
     steps: Plan = field(default_factory=lambda: Plan(steps=3, batch=4, evaluations=1))
 
+    def __post_init__(self) -> None:
+        self.splits = self.question.marked(self.splits)
+
     @cached_property
     def learns(self) -> bool:
         """Whether it is trained by gradients."""
@@ -68,7 +71,12 @@ class Subject:
             shares = [stage.share for stage in method.stages]
             least = -(-sum(shares) // min(shares))
             plan = Plan(max(plan.steps, int(least)), plan.batch, 1)
-        how = {"profile": self.profile, "seed": seed, "plan": plan, "progress": False}
+        how: dict[str, Any] = {
+            "profile": self.profile,
+            "seed": seed,
+            "plan": plan,
+            "progress": False,
+        }
         fit(method, self.question, splits or self.splits, **how)
         return method
 
@@ -95,11 +103,9 @@ def learnt(method: Method) -> Tensor:
 
 
 def answer(subject: Subject, method: Method | Classical, cases: Cases) -> Any:
-    """The method's answer for some cases."""
-    if isinstance(method, Method):
-        method.eval()
-    with torch.no_grad(), device.seeded(0):
-        return method.predict(cases.tensors)
+    """The method's answer for some cases, of which it does not see the answers."""
+    with device.seeded(0):
+        return predict(method, cases, batch=len(cases))
 
 
 def options_only(subject: Subject) -> None:
@@ -115,7 +121,7 @@ def predicts(subject: Subject) -> None:
     scores = subject.question.score(
         answer(subject, subject.fitted, cases), cases.tensors, cases.facts
     )
-    wanted = set(subject.question.metrics)
+    wanted = set(subject.question.of(subject.splits.facts).metrics)
     demand(set(scores) == wanted, f"scores {set(scores)} instead of {wanted}")
     count = len(cases)
     demand(all(len(v) == count for v in scores.values()), "not one score per case")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from course_lib.benchmark.leaderboard import Board, Row, Section
+from course_lib.benchmark.boards import Board, Row, Section
 from course_lib.benchmark.statistics import Interval
 
 # fmt: off
@@ -138,7 +138,12 @@ def _csv(path: Path, header: list[str], lines: Iterable[list]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
-        writer.writerows(lines)
+        writer.writerows([_harmless(cell) for cell in line] for line in lines)
+
+
+def _harmless(cell: Any) -> Any:
+    """A text that a spreadsheet would compute, made to be read as a text."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r")) else cell
 
 
 def _json(path: Path, content: Any) -> None:

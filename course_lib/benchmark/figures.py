@@ -20,7 +20,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from course_lib.benchmark.leaderboard import Board, Section
+from course_lib.benchmark.boards import Board, Section
 from course_lib.benchmark.wording import metric_name, with_unit
 
 # name: (light, dark). Each reaches 4.5:1 against its paper, but for the grid.

@@ -6,27 +6,30 @@ runs through, the hashes of its data, the lesson's cells, torch's version and th
 
 import hashlib
 import json
-import platform
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib import __version__, catalogue
+from course_lib import catalogue
+from course_lib.benchmark.cost import parameters, peak_memory_mb, versions
 from course_lib.benchmark.identity import lesson_hash, sources
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
 from course_lib.catalogue import outside
 from course_lib.code import code_hash
 from course_lib.data import own
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, Refused
 
 if TYPE_CHECKING:
-    from course_lib.tasks.base import Question
+    from course_lib.fit import Progress
+    from course_lib.tasks.base import Question, Splits
 
-VERSIONS = ("torch", "monai", "numpy", "scipy", "scikit-image", "bm3d")
+SEEDS = 2**31  # what every library's generator takes
+NOTE = "data: "
+"""How a line begins that says what of the user's data a job uses."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Job:
         return catalogue.question(self.task, self.dataset)
 
     def check(self) -> None:
-        """Raises CourseError when the task, method, data set or profile does not exist or fit."""
+        """Raises CourseError when the task, method, data set, profile, seed or an option does not
+        exist or fit."""
         catalogue.section(self.task)
         entry, question = catalogue.entry(self.method), self.question
         if entry.section not in ("", self.task):
@@ -58,10 +62,7 @@ class Job:
                 f"{self.method!r} is a method for {entry.section}, not for {self.task}. "
                 f"`course methods --task {self.task}` lists those that fit."
             )
-        if self.profile not in question.plans:
-            raise CourseError(
-                f"{self.task} has no profile {self.profile!r}; it has: {', '.join(question.plans)}."
-            )
+        question.plan(self.profile)
         if not catalogue.fits(entry, self.dataset):
             fitting = [
                 name for name in catalogue.datasets(self.task) if catalogue.fits(entry, name)
@@ -70,6 +71,33 @@ class Job:
                 f"{entry.name} answers another question than {self.dataset!r} asks; "
                 f"its data sets are: {', '.join(fitting)}."
             )
+        if not 0 <= self.seed < SEEDS:
+            raise CourseError(f"A seed is a whole number from 0 to {SEEDS - 1}, not {self.seed}.")
+        if self.options:
+            catalogue.build(self.method, **self.options)
+
+    def look(self) -> None:
+        """Looks whether the data are here, and at data of the user's own as far as the smallest
+        profile does: what does not fit is found out in seconds, with nothing trained.
+
+        Raises Refused with the reason.
+        """
+        from course_lib.data import fetch
+
+        if is_own(self.dataset):
+            replace(self, profile="smoke").splits()
+        for name in (*self.question.needs(self.dataset), *catalogue.entry(self.method).data):
+            if not fetch.is_fetched(name):
+                raise Refused(f"The data set {name} is not here. Run `course data fetch {name}`.")
+
+    def splits(self) -> "Splits":
+        """The job's cases; Refused when the data do not hold what the question asks for."""
+        from course_lib.tasks.base import base_profile
+
+        try:
+            return self.question.make(self.dataset, base_profile(self.profile), self.seed)
+        except CourseError as error:
+            raise Refused(str(error)) from error
 
     def sources(self) -> list[dict[str, str]]:
         """The registry's data sets behind this job, with hash and licence."""
@@ -130,7 +158,10 @@ def run_here(
     job = Job(task, method, dataset, profile, int(seed), options)
     job.check()
     if folder is not None:
-        return _run_into(job, Path(folder), progress=False)  # the sweep has a bar of its own
+        from course_lib.benchmark.clock import pulse
+
+        # The sweep has a bar of its own; it is told how far this job is.
+        return _run_into(job, Path(folder), pulse(job, Path(folder)))
     shelf = Store(store)
     if shelf.done(job.key()):
         return shelf.read(job.key())
@@ -138,32 +169,39 @@ def run_here(
         return _run_into(job, partial)
 
 
-def _run_into(job: Job, folder: Path, progress: bool = True) -> Record:
+def _run_into(job: Job, folder: Path, progress: "Progress" = True) -> Record:
     record, panels = compute(job, progress)
     record["pictures"] = _write_pictures(panels, record["cases"], folder)
     return write_json(folder / "record.json", record)
 
 
-def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
+def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, Any]]:
     """Makes the cases, trains, predicts and scores. Returns the record and the panels."""
     import torch
 
     from course_lib import device as devices
-    from course_lib.fit import fit, predict
+    from course_lib.fit import fit
+    from course_lib.methods.asking import ask
 
     started, begin = datetime.now(UTC), time.perf_counter()
     question, device = job.question, devices.choose()
-    splits = question.make(job.dataset, job.profile, job.seed).to(device)
+    splits = job.splits().to(device)
+    question = question.of(splits.facts)
+    for note in splits.notes:  # before the training, which may take long
+        print(NOTE + note, flush=True)
     test = splits.test
+    can_be_scored(question, splits, job.dataset)
     data_s = time.perf_counter() - begin
     method = catalogue.build(job.method, **job.options)
     history = fit(method, question, splits, profile=job.profile, seed=job.seed, progress=progress)
 
     start = time.perf_counter()
-    prediction = predict(method, test)
+    prediction, privileged = ask(method, test)
     predict_s = time.perf_counter() - start
     found = question.score(prediction, test.tensors, test.facts)
     scores = {name: values.tolist() for name, values in found.items()}
+    evidence = question.evidence or (lambda *given: {})
+    told = {k: v.tolist() for k, v in evidence(prediction, test.tensors, test.facts).items()}
     with torch.no_grad():
         panels = question.pictures(prediction, test.tensors, test.facts)
     wall = {"data": data_s, "fit": history.seconds, "predict": predict_s}
@@ -175,6 +213,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
         "error": None,
         "job": asdict(job),
         "about": catalogue.entry(job.method).describe(),
+        "privileged": bool(privileged),
         "started": started.isoformat(timespec="seconds"),
         "wall_s": {name: round(seconds, 3) for name, seconds in wall.items()},
         "predict_s_per_case": predict_s / len(test),
@@ -190,6 +229,7 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
         "versions": versions(),
         "data": job.sources(),
         "provenance": dict(test.provenance),
+        "notes": list(splits.notes),
         "settings": {
             "chosen": history.chosen,
             "candidates": history.candidates,
@@ -205,12 +245,29 @@ def compute(job: Job, progress: bool = True) -> tuple[Record, dict[str, Any]]:
                 "subject": test.subject[i],
                 "group": test.group[i],
                 "scores": {name: values[i] for name, values in scores.items()},
+                **({"evidence": {name: v[i] for name, v in told.items()}} if told else {}),
             }
             for i in range(len(test))
         ],
         "notebook": None,
     }
     return record, panels
+
+
+def can_be_scored(question: "Question", splits: "Splits", dataset: str) -> None:
+    """Raises CourseError where no answer could have a headline score in any test case: where even
+    the truth has none. Better before training than after."""
+    if question.truth is None:
+        return
+    test, headline = splits.test, question.headline
+    answer = question.truth(test.tensors, test.facts)
+    if question.score(answer, test.tensors, test.facts)[headline].isnan().all():
+        raise CourseError(
+            f"{question.title}: {headline} is defined for none of the {len(test)} test cases of "
+            f"{dataset}, not even for a perfect answer, so nothing was trained. "
+            f"{headline}: {question.metrics[headline].text} The test needs cases that show what is "
+            "asked for: objects or structures to find, and each class at least once."
+        )
 
 
 def _write_pictures(panels: dict[str, Any], cases: list[dict], folder: Path) -> dict[str, Any]:
@@ -236,36 +293,3 @@ def _write_pictures(panels: dict[str, Any], cases: list[dict], folder: Path) -> 
             for name, panel in panels.items()
         ],
     }
-
-
-def parameters(method: Any) -> int:
-    """How many numbers a method has learnt: 0 for a classical one."""
-    own = getattr(method, "parameters", lambda: ())()
-    return sum(p.numel() for p in own if p.requires_grad)
-
-
-def peak_memory_mb(device: Any) -> float:
-    """The process's largest resident memory; on a graphics card, the card's largest allocation."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if platform.system() == "Darwin" else 2**10)
-
-
-def versions() -> dict[str, str]:
-    """The versions of what computes."""
-    found = {"python": platform.python_version(), "course": __version__}
-    for package in VERSIONS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -1,140 +1,40 @@
 """From records to leaderboards: who is compared with whom, on which subjects, with which numbers.
 
-Records are grouped by task → data set → profile (a `Section`); numbers of different sections are
-never compared. Inside a section each test group has its own `Board`. The first board holds the
-test subjects never met in training; groups called "same patient …" are reported apart.
+Records are grouped by task → data set → its bytes → profile (a `Section`); numbers of different
+sections are never compared. Inside a section each test group has its own `Board`. The first board
+holds the test subjects never met in training; groups called "same patient …" are reported apart.
 """
 
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from course_lib.benchmark import sets
+from course_lib.benchmark.boards import SAME_PATIENT, Board, Row, Section
+from course_lib.benchmark.grouping import (
+    Bytes,
+    Record,
+    bytes_behind,
+    latest,
+    meaning,
+    row_of,
+    section_of,
+)
 from course_lib.benchmark.statistics import (
-    Comparison,
     Interval,
     difference_interval,
     holm,
     interval,
     paired_test,
+    verdict,
 )
 
-Record = Mapping[str, Any]
-SAME_PATIENT = "same patient"
+INFINITE = (float("inf"), float("-inf"))  # a perfect score, such as the PSNR of the truth
 UNKNOWN = {"name": "", "kind": "", "cite": "", "ref": "", "baseline": False}
-
-
-@dataclass
-class Row:
-    """One method (with its options) on one test group."""
-
-    method: str
-    name: str
-    kind: str
-    cite: str
-    baseline: bool
-    done: list[Record]
-    failed: list[Record]
-    tables: dict[str, np.ndarray]
-    cases: int
-    missing: dict[str, int]
-    estimates: dict[str, Interval] = field(default_factory=dict)
-    rank: int | None = None
-    difference: Interval | None = None
-    test: Comparison | None = None
-    holm_p: float | None = None
-    verdict: str = ""
-
-    @property
-    def seeds(self) -> list[int]:
-        """Seeds of the jobs that finished."""
-        return [record["job"]["seed"] for record in self.done]
-
-    @property
-    def learns(self) -> bool:
-        """Whether the method was trained at all; without a finished job, nobody knows: True."""
-        return not self.done or any(record["steps"] > 0 for record in self.done)
-
-    def scored(self, metric: str) -> int:
-        """How many subjects have at least one defined score."""
-        return int((~np.isnan(self.tables[metric])).any(axis=1).sum())
-
-    def cost(self, name: str) -> float | None:
-        """Mean over seeds of `fit`, `predict`, `total` (s) or of a number of the record."""
-        values = [r["wall_s"].get(name, r.get(name)) for r in self.done]
-        values = [value for value in values if value is not None]
-        return float(np.mean(values)) if values else None
-
-
-@dataclass
-class Board:
-    """The ranked rows of one test group."""
-
-    group: str
-    subjects: list[str]
-    rows: list[Row]
-    best_baseline: Row | None
-
-    @property
-    def apart(self) -> bool:
-        """Whether these subjects were also met in training."""
-        return self.group.startswith(SAME_PATIENT)
-
-    @property
-    def ranked(self) -> list[Row]:
-        """The rows with a headline score, best first."""
-        return [row for row in self.rows if row.rank]
-
-    @cached_property
-    def tested(self) -> list[Row]:
-        """The rows compared with the best baseline by the paired test."""
-        return [row for row in self.rows if row.test]
-
-
-@dataclass
-class Section:
-    """All that was run of one task, on one data set, in one profile."""
-
-    task: str
-    dataset: str
-    profile: str
-    headline: str
-    metrics: dict[str, dict[str, str]]
-    records: list[Record]
-    boards: list[Board]
-
-    @property
-    def done(self) -> list[Record]:
-        """Records of finished jobs."""
-        return [record for record in self.records if record["status"] == "done"]
-
-    @property
-    def failed(self) -> list[Record]:
-        """Records of failed jobs."""
-        return [record for record in self.records if record["status"] == "failed"]
-
-    @property
-    def higher_is_better(self) -> bool:
-        """The direction of the headline metric."""
-        return self.metrics[self.headline]["better"] == "higher"
-
-    @property
-    def slug(self) -> str:
-        """A name for files and anchors."""
-        text = f"{self.task}-{self.dataset}-{self.profile}".lower()
-        return "".join(letter if letter.isalnum() else "-" for letter in text)
-
-
-def latest(records: Iterable[Record]) -> list[Record]:
-    """One record per job: the one started last, so that a repeated failure or an older version of
-    the code does not count twice."""
-    newest: dict[tuple, Record] = {}
-    for record in sorted(records, key=lambda r: r["started"]):
-        newest[_section_of(record) + _row_of(record) + (record["job"]["seed"],)] = record
-    return list(newest.values())
 
 
 def sections(
@@ -147,29 +47,30 @@ def sections(
         methods: method id → name, kind, cite, ref, baseline; without it no method is a baseline
             and nothing is compared.
     """
+    records = list(records)
+    known = bytes_behind(records)
+    order = list(known)
+
+    def place(record: Record) -> tuple[int, int]:
+        of = section_of(record)
+        return order.index(of), known[of].versions.index(known[of].of(record))
+
     kept = latest(records)
-    order = list(dict.fromkeys(_section_of(record) for record in records))
-    kept.sort(key=lambda r: (order.index(_section_of(r)), _row_of(r), r["job"]["seed"]))
-    return [_section(list(members), methods or {}) for _, members in groupby(kept, key=_section_of)]
+    kept.sort(key=lambda r: (place(r), row_of(r), r["job"]["seed"]))
+    parts = [list(members) for _, members in groupby(kept, key=place)]
+    return [_section(part, methods or {}, known[section_of(part[0])]) for part in parts]
 
 
-def _section_of(record: Record) -> tuple:
-    job = record["job"]
-    return job["task"], job["dataset"], job["profile"]
-
-
-def _row_of(record: Record) -> tuple:
-    options = record["job"].get("options") or {}
-    return record["job"]["method"], ", ".join(f"{k}={v}" for k, v in sorted(options.items()))
-
-
-def _section(records: list[Record], methods: Mapping[str, Mapping[str, Any]]) -> Section:
-    task, dataset, profile = _section_of(records[0])
-    done = [record for record in records if record["status"] == "done"]
-    metrics = {name: spec for record in done for name, spec in record["metrics"].items()}
-    headline = done[0]["headline"] if done else ""
-    section = Section(task, dataset, profile, headline, metrics, records, [])
-    groups = list(dict.fromkeys(case["group"] for record in done for case in record["cases"]))
+def _section(
+    records: list[Record], methods: Mapping[str, Mapping[str, Any]], data: Bytes
+) -> Section:
+    headline, metrics, disagreements = meaning(records)
+    section = Section(
+        *section_of(records[0]), headline, metrics, records, [], disagreements=disagreements
+    )
+    section.version = data.of(records[0])
+    section.newer = section.version != data.versions[0]
+    groups = list(dict.fromkeys(case["group"] for r in section.done for case in r["cases"]))
     groups.sort(key=lambda group: group.startswith(SAME_PATIENT))  # stable: else as listed
     section.boards = [_board(section, group, methods) for group in groups]
     return section
@@ -180,7 +81,7 @@ def _board(section: Section, group: str, methods: Mapping[str, Mapping[str, Any]
     subjects = list(dict.fromkeys(found))
     rows = [
         _row(section, group, subjects, list(members), methods.get(method))
-        for (method, _), members in groupby(section.records, key=_row_of)
+        for (method, _), members in groupby(section.records, key=row_of)
     ]
     sign = 1 if section.higher_is_better else -1
 
@@ -189,12 +90,14 @@ def _board(section: Section, group: str, methods: Mapping[str, Mapping[str, Any]
         return (mean is None, -sign * mean if mean is not None else 0.0, row.name)
 
     rows.sort(key=order)
-    for place, row in enumerate(rows, start=1):
-        row.rank = place if row.estimates[section.headline].mean is not None else None
+    for row in rows:
+        row.scored_at_all = row.estimates[section.headline].mean is not None
+    for place, row in enumerate((r for r in rows if r.scored_at_all and not r.privileged), 1):
+        row.rank = place
     best = next((row for row in rows if row.baseline and row.rank), None)
     board = Board(group, subjects, rows, best)
     if best:
-        _compare(board, section.headline, sign)
+        _compare(board, best, section, sign)
     return board
 
 
@@ -210,9 +113,13 @@ def _row(
     done = [record for record in records if record["status"] == "done"]
     cases = [[c for c in record["cases"] if c["group"] == group] for record in done]
     scores = {
-        name: [[(c["subject"], c["scores"].get(name)) for c in run] for run in cases]
-        for name in section.metrics
+        name: [
+            [(c["subject"], _value(c, record, name, spec)) for c in run]
+            for record, run in zip(done, cases, strict=True)
+        ]
+        for name, spec in section.metrics.items()
     }
+    values = {name: [v for run in runs for _, v in run] for name, runs in scores.items()}
     row = Row(
         method=job["method"],
         name=(info["name"] or job["method"]) + _added(job.get("options") or {}, info),
@@ -222,11 +129,45 @@ def _row(
         done=done,
         failed=[record for record in records if record["status"] == "failed"],
         tables={name: subject_table(runs, subjects) for name, runs in scores.items()},
+        runs=_runs(section, cases, subjects),
         cases=len({c["case"] for run in cases for c in run}),
-        missing={n: sum(v is None for run in runs for _, v in run) for n, runs in scores.items()},
+        missing={name: sum(v is None for v in found) for name, found in values.items()},
+        perfect={name: sum(v in INFINITE for v in found) for name, found in values.items()},
+        privileged=any(record.get("privileged") for record in done),
     )
-    row.estimates = {name: interval(table) for name, table in row.tables.items()}
+    row.estimates = {name: _estimate(section, row, name) for name in section.metrics}
     return row
+
+
+def _value(case: Mapping, record: Record, name: str, spec: Mapping[str, str]) -> float | None:
+    """A score; None where it is undefined or in another unit than the metric's."""
+    said = record["metrics"].get(name)
+    value = case["scores"].get(name) if said and said["unit"] == spec["unit"] else None
+    return None if value is None or value != value else value
+
+
+def _runs(
+    section: Section, cases: list[list[Mapping]], subjects: list[str]
+) -> dict[str, list[sets.Run]]:
+    """Metric of a set → each training's cases; only where every training kept what it takes."""
+    place = {subject: index for index, subject in enumerate(subjects)}
+    found = {}
+    for name, spec in section.metrics.items():
+        if spec.get("of_set"):
+            runs = [sets.run(name, spec, run, place) for run in cases]
+            kept = [run for run in runs if run is not None]
+            if kept and len(kept) == len(runs):
+                found[name] = kept
+    return found
+
+
+def _estimate(section: Section, row: Row, name: str) -> Interval:
+    """Mean and interval. Of a set's score whose answers were not kept there is no interval: the
+    shares of its cases cannot be drawn one by one."""
+    if name in row.runs:
+        return sets.interval(row.runs[name], len(row.tables[name]))
+    whole = interval(row.tables[name])
+    return Interval(whole.mean, None, None) if section.metrics[name].get("of_set") else whole
 
 
 def _added(options: Mapping[str, Any], info: Mapping[str, Any]) -> str:
@@ -234,8 +175,15 @@ def _added(options: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     for name, variant in (info.get("variants") or {}).items():
         if variant == options:
             return f", {name}"
-    said = ", ".join(f"{key}={value}" for key, value in sorted(options.items()))
+    said = ", ".join(f"{key}={_written(value)}" for key, value in sorted(options.items()))
     return f" ({said})" if said else ""
+
+
+def _written(value: Any) -> str:
+    """An option's value; text in quotes where it could be taken for something else."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w.+/-]*", value):
+        return value if value not in ("true", "false", "null", "True", "None") else repr(value)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def subject_table(
@@ -256,29 +204,28 @@ def subject_table(
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
-def _compare(board: Board, headline: str, sign: int) -> None:
+def _compare(board: Board, best: Row, section: Section, sign: int) -> None:
     """Difference, test and verdict of each row against the best baseline.
 
-    Only methods that are no baselines are tested: that is the question asked, and each further
-    test would make the correction harsher.
+    Only methods that are no baselines and see what they may see are tested: that is the question
+    asked, and each further test would make the correction harsher.
     """
-    base = board.best_baseline.tables[headline]
+    name = section.headline
     for row in board.ranked:
-        if row is board.best_baseline:
+        if row is best:
             continue
-        row.difference = difference_interval(row.tables[headline], base)
-        row.verdict = _verdict(row.difference, sign)
-        test = paired_test(row.tables[headline], base)
-        if not row.baseline and test.subjects > 1:
+        row.difference = _difference(section, row, best)
+        test = paired_test(row.tables[name], best.tables[name])
+        if not row.baseline and not row.privileged and test.subjects > 1:
             row.test = test
     for row, adjusted in zip(board.tested, holm([r.test.p for r in board.tested]), strict=True):
         row.holm_p = adjusted
+        row.verdict = verdict(row.difference, adjusted, sign) if row.difference else ""
 
 
-def _verdict(difference: Interval, sign: int) -> str:
-    """'better', 'worse', 'open' (the interval holds 0) or '' (no interval)."""
-    if difference.low is None:
-        return ""
-    if difference.low <= 0 <= difference.high:
-        return "open"
-    return "better" if difference.low * sign > 0 else "worse"
+def _difference(section: Section, row: Row, best: Row) -> Interval:
+    name, subjects = section.headline, len(row.tables[section.headline])
+    if name in row.runs and name in best.runs:
+        return sets.difference_interval(row.runs[name], best.runs[name], subjects)
+    found = difference_interval(row.tables[name], best.tables[name])
+    return Interval(found.mean, None, None) if section.metrics[name].get("of_set") else found

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.benchmark import downloads, figures, strips, wording
-from course_lib.benchmark.leaderboard import Board, Record, Section, latest, sections
-from course_lib.benchmark.store import Store
+from course_lib.benchmark import folder as own_folder
+from course_lib.benchmark.boards import Board, Section
+from course_lib.benchmark.grouping import Record, latest
+from course_lib.benchmark.leaderboard import sections
+from course_lib.benchmark.store import Store, beside
 from course_lib.errors import CourseError
 
 Methods = Mapping[str, Mapping[str, Any]]
@@ -40,24 +43,20 @@ def write_report(
         title: heading of the page.
         methods: method id → name, kind, cite, ref, baseline.
 
-    Raises CourseError when there are no records, or `folder` holds something that is not a report.
+    Raises CourseError when there are no records, or `folder` holds anything that no report wrote.
     """
-    folder = Path(folder)
     if not records:
         raise CourseError(
             f"There are no records in {store}, so there is nothing to report. "
             "Run a benchmark first: course bench"
         )
-    if folder.exists() and any(folder.iterdir()) and not (folder / "index.html").is_file():
-        raise CourseError(
-            f"{folder} holds files that are not a report, and a report would replace them. "
-            "Choose an empty or a new folder."
-        )
+    folder = own_folder.checked(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = secrets.token_hex(4)
     partial, aside = (folder.with_name(f".{folder.name}-{mark}{end}") for end in ("", "-old"))
     try:
         _build(records, Store(store), partial, title, methods)
+        own_folder.sealed(partial)
         if folder.exists():
             os.replace(folder, aside)
         os.replace(partial, folder)
@@ -214,7 +213,9 @@ def command(record: Record) -> str:
     """The command that runs a record's job again."""
     job = record["job"]
     words = ["course", "run", job["task"], job["method"], "--dataset", job["dataset"]]
-    words += ["--profile", job["profile"], "--seed", str(job["seed"])]
+    profile, mark, steps = job["profile"].partition("@")
+    words += ["--profile", profile, *(["--steps", steps] if mark else [])]
+    words += ["--seed", str(job["seed"])]
     for name, value in sorted((job.get("options") or {}).items()):
         words += ["--option", f"{name}={json.dumps(value)}"]
     return shlex.join(words)
@@ -231,8 +232,8 @@ def _jobs(section: Section, store: Store, folder: Path, methods: Methods) -> lis
     for record in section.done:
         job, settings = record["job"], record["settings"]
         notebook = None
-        source = store.place(record["key"]) / (record.get("notebook") or "")
-        if source.is_file() and source.stat().st_size <= LARGEST_NOTEBOOK:
+        source = beside(store.place(record["key"]), record.get("notebook"))
+        if source and source.stat().st_size <= LARGEST_NOTEBOOK:
             method = Path(job["method"]).stem  # a file's name, of a method from outside
             notebook = f"notebooks/{job['task']}-{method}-{record['key'][:12]}.ipynb"
             shutil.copyfile(source, folder / notebook)
@@ -263,6 +264,7 @@ def _origins(section: Section) -> dict[str, Any]:
                 known.append(version)
     restricted = sorted({d["name"] for d in data.values() if wording.non_commercial(d["licence"])})
     return {
+        "notes": list(dict.fromkeys(note for r in done for note in r.get("notes", ()))),
         "provenance": list(dict.fromkeys(p for r in done for p in r["provenance"].items())),
         "data": list(data.values()),
         "versions": versions,

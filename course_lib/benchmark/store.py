@@ -1,23 +1,32 @@
 """Records on disk, one folder per job: `<store>/<key>/record.json` and what belongs to it.
 
-A folder appears whole or not at all. Work in flight lies in `.partial-…` folders, which a later
-sweep clears away when the process that made them is gone.
+A folder appears whole or not at all, and a record carries its own checksum and those of the files
+beside it. Work in flight lies in `.partial-…` folders, which a later sweep clears away when the
+process that made them is gone; `.claim-…` says who works on a job.
 """
 
+import hashlib
 import json
+import logging
+import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from course_lib.benchmark import claims
 from course_lib.errors import CourseError
-from course_lib.files import atomic
+from course_lib.files import atomic, readable, settle, sha256
 
 Record = dict[str, Any]
 KEY_LENGTH = 20
+ORDER = ("task", "method", "dataset", "profile", "seed")
+DAY_S = 24 * 3600  # work of another machine that was not touched for so long is given up
+LOG = logging.getLogger(__name__)
 
 
 class Store:
@@ -31,27 +40,64 @@ class Store:
         return self.folder / key[:KEY_LENGTH]
 
     def read(self, key: str) -> Record | None:
-        """The record of a job, or None."""
+        """The record of a job, or None. Raises CourseError when it is damaged."""
         return _read(self.place(key) / "record.json")
 
     def done(self, key: str) -> bool:
-        """Whether the job has been finished; a failed job has not."""
-        record = self.read(key)
-        return record is not None and record["status"] == "done"
+        """Whether the job has been finished, and all that it left is whole; a failed job has not
+        been finished."""
+        try:
+            record = self.read(key)
+        except CourseError:
+            return False
+        if record is None or record["status"] != "done" or "sha256" not in record:
+            return False
+        return all(_whole(self.place(key) / name, digest) for name, digest in _files(record))
 
     def records(self) -> list[Record]:
-        """All records, in the order of task, method, data set, profile and seed."""
-        found = [_read(path) for path in sorted(self.folder.glob("[!.]*/record.json"))]
-        order = ("task", "method", "dataset", "profile", "seed")
-        return sorted(
-            (record for record in found if record),
-            key=lambda record: [str(record["job"][name]) for name in order],
-        )
+        """The records that can be believed, in the order of task, method, data set, profile and
+        seed; what is damaged is logged. Left out are those of code that was changed in memory:
+        they say nothing of the method whose name they bear."""
+        found, damaged = self.survey()
+        for sentence in damaged:
+            LOG.warning(sentence)
+        return found
+
+    def survey(self) -> tuple[list[Record], list[str]]:
+        """The same records, and a sentence on each that is damaged."""
+        found, damaged = [], []
+        for path in sorted(self.folder.glob("[!.]*/record.json")):
+            try:
+                record = _read(path)
+            except CourseError as error:
+                damaged.append(str(error))
+                continue
+            if record is not None and not record.get("patched"):
+                found.append(record)
+        found.sort(key=lambda record: [str(record["job"][name]) for name in ORDER])
+        return found, damaged
+
+    def claimed(self, key: str) -> AbstractContextManager[bool]:
+        """Whether this process, and no other, works on the job until the block ends."""
+        return claims.claimed(self.folder / f".claim-{key[:KEY_LENGTH]}")
+
+    def prepare(self) -> None:
+        """Makes the folder. Raises CourseError when it cannot be written to."""
+        with self._partial():
+            pass
 
     @contextmanager
     def writing(self, key: str) -> Iterator[Path]:
-        """A temporary folder that becomes the job's folder if the block succeeds."""
-        partial = self.folder / f".partial-{os.getpid()}-{secrets.token_hex(4)}"
+        """A temporary folder that becomes the job's folder if the block succeeds. Where another
+        process has finished the job in the meantime, its record stays."""
+        with self._partial() as partial:
+            yield partial
+            _seal(partial)
+            self._move(partial, key)
+
+    @contextmanager
+    def _partial(self) -> Iterator[Path]:
+        partial = self.folder / f".partial-{claims.me()}-{secrets.token_hex(4)}"
         try:
             partial.mkdir(parents=True)
         except OSError as error:
@@ -61,60 +107,138 @@ class Store:
             ) from error
         try:
             yield partial
-            self._move(partial, self.place(key))
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def _move(self, partial: Path, place: Path) -> None:
-        """Puts the finished folder in its place; an earlier failed record gives way."""
-        aside = partial.with_name(partial.name + "-old")
-        if place.exists():
-            os.replace(place, aside)
-        os.replace(partial, place)
-        shutil.rmtree(aside, ignore_errors=True)
+    def _move(self, partial: Path, key: str) -> None:
+        """Puts the finished folder in its place. An earlier failed or damaged record gives way at
+        one moment: that at which record.json, the last of the files, is replaced."""
+        place = self.place(key)
+        try:
+            os.rename(partial, place)
+        except OSError:
+            if not place.is_dir():
+                raise
+            if self.done(key):
+                return
+            names = sorted(os.listdir(partial), key=lambda name: name == "record.json")
+            for name in names:
+                os.replace(partial / name, place / name)
+            for old in {*os.listdir(place)} - {*names}:
+                with suppress(OSError):
+                    (place / old).unlink()
+            settle(place)
+        settle(self.folder)
 
     def clear(self) -> None:
-        """Removes what a killed process left half-written."""
+        """Removes what killed processes of this machine left half-written, and what one of another
+        machine has not touched for a day."""
         for partial in self.folder.glob(".partial-*"):
-            if not alive(int(partial.name.split("-")[1])):
+            living = claims.lives(partial.name.removeprefix(".partial-"))
+            if living is False or (living is None and _untouched(partial)):
                 shutil.rmtree(partial, ignore_errors=True)
+        for claim in self.folder.glob(".claim-*"):
+            if claims.abandoned(claim):
+                claims.release(claim)
+
+
+def beside(folder: Path, name: object) -> Path | None:
+    """A file that a record names, if it lies in the record's own folder, and nowhere else."""
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        return None
+    path = folder / name
+    return path if path.is_file() and path.resolve().parent == folder.resolve() else None
+
+
+def _untouched(partial: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return min(map(claims.age, [partial, *partial.iterdir()])) > DAY_S
+    return False
+
+
+def _files(record: Record) -> list[tuple[str, str]]:
+    return list((record.get("files") or {}).items())
+
+
+def _whole(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256(path) == digest
+
+
+def _seal(folder: Path) -> None:
+    """Writes checksums into the record: of the files beside it, and of all that it says."""
+    file = folder / "record.json"
+    record = json.loads(file.read_text("utf-8"))
+    beside = sorted(path for path in folder.iterdir() if path.is_file() and path != file)
+    for path in beside:
+        settle(path)
+    record["files"] = {path.name: sha256(path) for path in beside}
+    write_json(file, record | {"sha256": digest(record)})
+
+
+def digest(record: Record) -> str:
+    """SHA-256 of all that a record says, its own checksum left out."""
+    said = {name: value for name, value in record.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _read(path: Path) -> Record | None:
     try:
-        return json.loads(path.read_text("utf-8"))
+        record = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise CourseError(
-            f"The record {path} is damaged ({error}). Delete its folder and run the job again."
-        ) from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(record, dict) or record.get("status") not in ("done", "failed"):
+        raise _damaged(path, "it is no record of a job")
+    job = record.get("job")
+    if not isinstance(job, dict) or any(name not in job for name in ORDER):
+        raise _damaged(path, "it does not say of which job it is")
+    if not re.fullmatch(r"[0-9a-f]*", str(record.get("key", ""))):
+        raise _damaged(path, "its key is none")  # a key names a folder, and must not lead elsewhere
+    if "sha256" in record and record["sha256"] != digest(record):
+        raise _damaged(path, "its content is not what was written: it fails its checksum")
+    return _numbers(record)
+
+
+def _damaged(path: Path, why: str) -> CourseError:
+    return CourseError(
+        f"The record {path} is damaged ({why}). It does not count; delete its folder, or run the "
+        "job again, which replaces it."
+    )
 
 
 def write_json(path: Path, content: Any) -> Any:
-    """Writes JSON that a person can read too, and returns what was written: numbers that are not
-    finite become null."""
-    content = _finite(content)
+    """Writes JSON that a person can read too, and returns what reading it gives back: undefined
+    numbers (nan) become null; infinite scores, such as the PSNR of a perfect answer, are written as
+    "inf" and "-inf", because JSON has neither, other infinite numbers as null; characters that no
+    file can hold are spelled out."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
-    return content
+        text = json.dumps(_words(content), indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text, "utf-8")
+    return _numbers(_words(content))
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
+SCORES = ("scores", "validation", "losses", "terms")
+"""What of a record holds scores by name."""
+
+
+def _words(value: Any, scores: bool = False) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value) if scores and math.isinf(value) else None
+    if isinstance(value, str):
+        return readable(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {_words(key): _words(item, scores or key in SCORES) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_words(item, scores) for item in value]
     return value
 
 
-def alive(process: int) -> bool:
-    """Whether a process still works; one that was killed but not yet buried does not."""
-    import psutil
-
-    try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def _numbers(value: Any, scores: bool = False) -> Any:
+    """JSON with the scores "inf" and "-inf" as numbers; elsewhere they are only words."""
+    if isinstance(value, dict):
+        return {key: _numbers(item, scores or key in SCORES) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item, scores) for item in value]
+    return float(value) if scores and value in ("inf", "-inf") else value

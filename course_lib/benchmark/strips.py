@@ -5,19 +5,24 @@ first seed; its cases of the board's test group that have pictures are sorted by
 metric; the first, the middle and the last are shown for every method.
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from course_lib.benchmark.leaderboard import Board, Record, Row, Section
+from course_lib.benchmark.boards import Board, Row, Section
+from course_lib.benchmark.grouping import Record
+from course_lib.benchmark.store import beside
 from course_lib.benchmark.wording import decimals, metric_name, number
 
+LOG = logging.getLogger(__name__)
 SIGNED_MAP = "PuOr"  # safe for colour-blind eyes: orange below zero, purple above
 SMALL = 200  # pixels; smaller pictures are doubled, each pixel a 2 × 2 block
 
@@ -129,11 +134,15 @@ def _of_seed(row: Row, seed: int) -> Record:
 def _panels(record: Record, places: Mapping[str, Path]) -> dict[str, np.ndarray] | None:
     if not record.get("pictures"):
         return None
-    path = places[record["key"]] / record["pictures"]["file"]
-    if not path.is_file():
+    path = beside(places[record["key"]], record["pictures"]["file"])
+    if path is None:
         return None
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
+        LOG.warning("The pictures %s are damaged (%s) and are not shown.", path, error)
+        return None
 
 
 def _choose(

@@ -11,7 +11,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from course_lib import catalogue
-from course_lib.benchmark import interrupt
+from course_lib.benchmark import clock, interrupt
 from course_lib.benchmark.identity import job_cells
-from course_lib.benchmark.job import Job
+from course_lib.benchmark.job import NOTE, Job
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.benchmark.workers import Workers
+from course_lib.errors import Refused
 
 # Elsewhere a process may not fork once it has imported a library of the system.
 CAN_FORK = sys.platform == "linux"
@@ -31,7 +32,8 @@ CAN_FORK = sys.platform == "linux"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: `done`, `failed`, or `cached` when an earlier record served."""
+    """What became of a job: `done`, `failed`, `cached` when an earlier record served, or `refused`
+    when the data do not fit: then there is no record."""
 
     job: Job
     key: str
@@ -46,30 +48,46 @@ class Outcome:
         return {"key": self.key} | row | about
 
 
-def execute(job: Job, store: Store, fork: bool = False) -> Outcome:
+def execute(job: Job, store: Store, fork: bool = False, aloud: Collection[str] = ()) -> Outcome:
     """Runs one job through papermill unless it is done already, and files its record.
 
     Arguments:
         fork: take a kernel that is forked, for the first of many jobs in this process.
+        aloud: the jobs, as text, whose notes on the user's data are told before they train.
     """
     key = job.key()
     if store.done(key):
         return Outcome(job, key, "cached", 0.0)
     start = time.perf_counter()
-    with store.writing(key) as folder:
-        error = _run_notebook(job, folder, fork)
-        if error:
-            write_json(folder / "record.json", _failure(job, key, error))
-        else:
-            record = json.loads((folder / "record.json").read_text("utf-8"))
-            write_json(folder / "record.json", record | {"notebook": "notebook.ipynb"})
+    try:
+        error = _filed(job, key, store, fork, str(job) in aloud)
+    except Refused as refusal:
+        return Outcome(job, key, "refused", time.perf_counter() - start, str(refusal))
     seconds = time.perf_counter() - start
     if error:
         return Outcome(job, key, "failed", seconds, f"{error['type']}: {error['message']}")
     return Outcome(job, key, "done", seconds)
 
 
-def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
+def _filed(job: Job, key: str, store: Store, fork: bool, aloud: bool) -> dict[str, str] | None:
+    """Runs the notebook and files the record; returns the error, if any. Raises Refused, with
+    nothing filed, when the data do not fit."""
+    with store.writing(key) as folder:
+        error = _run_notebook(job, folder, fork, _Notes() if aloud else None)
+        if error and error["type"] == Refused.__name__:
+            raise Refused(error["message"])
+        (folder / clock.FILE).unlink(missing_ok=True)
+        if error:
+            write_json(folder / "record.json", _failure(job, key, error))
+        else:
+            record = json.loads((folder / "record.json").read_text("utf-8"))
+            write_json(folder / "record.json", record | {"notebook": "notebook.ipynb"})
+    return error
+
+
+def _run_notebook(
+    job: Job, folder: Path, fork: bool, told: "_Notes | None" = None
+) -> dict[str, str] | None:
     """Executes the chapter's job cells with the job's parameters; returns the error, if any."""
     import nbformat
     import papermill
@@ -97,6 +115,7 @@ def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
             parameters=parameters,
             progress_bar=False,
             extra_arguments=["--log-level=CRITICAL"],
+            stdout_file=told,
             **({"kernel_manager_class": ForkedKernels} if fork else {}),
         )
     except PapermillExecutionError as error:
@@ -115,6 +134,20 @@ def _run_notebook(job: Job, folder: Path, fork: bool) -> dict[str, str] | None:
     finally:
         template.unlink(missing_ok=True)
     return None
+
+
+class _Notes:
+    """Hands on what a running job says of the user's data; the rest stays in its notebook."""
+
+    def write(self, text: str) -> None:
+        """Tells the lines that are notes."""
+        for line in text.splitlines():
+            if line.startswith(NOTE):
+                print(f"\r{line}", file=sys.stderr)
+
+    def flush(self) -> None:
+        """Makes them seen at once."""
+        sys.stderr.flush()
 
 
 def _failure(job: Job, key: str, error: dict[str, str]) -> Record:
@@ -142,9 +175,7 @@ def run(
         workers: how many jobs at once; the processor's cores are shared out among them.
         tell: called with each outcome as it comes.
 
-    Returns the outcomes in the order of the jobs. The time left is the sum of each remaining job's
-    expected time: what its method took before, in this sweep or in the store, else the mean of
-    what is known.
+    Returns the outcomes in the order of the jobs.
 
     Raises Interrupted, with nothing left running, when a signal to stop comes before the last
     outcome; a second signal ends the program at once.
@@ -167,27 +198,34 @@ def _run(
     from tqdm import tqdm
 
     store.clear()
-    known = _known_seconds(store)
+    known = clock.known_seconds(store)
     left = dict(enumerate(jobs))
     outcomes: dict[int, Outcome] = {}
     # In each worker papermill gives every job a kernel of its own.
     fork = CAN_FORK and len(jobs) > workers
-    work, prepare = partial(execute, store=store, fork=fork), partial(_share_cores, workers)
-    layout = "{l_bar}{bar}| {n}/{total} [{elapsed}{postfix}]"
+    first = {(job.task, job.dataset, job.profile): str(job) for job in reversed(jobs)}
+    work = partial(execute, store=store, fork=fork, aloud=frozenset(first.values()))
+    prepare = partial(_share_cores, workers)
     with (
         Workers(min(workers, len(jobs)), work, prepare) as team,
-        tqdm(total=len(jobs), unit="job", bar_format=layout) as bar,
+        tqdm(total=len(jobs), bar_format="{l_bar}{bar}| {unit} [{elapsed}{postfix}]") as bar,
     ):
-        bar.set_postfix_str(_about(left.values(), known, workers))
-        for number, outcome in team.answers(jobs, watch):
+
+        def look() -> None:
+            at = clock.pulses(store, left.values())
+            bar.n = len(outcomes) + sum(done / of for done, of, _ in at.values())
+            bar.unit = f"{len(outcomes)}/{len(jobs)}"
+            bar.set_postfix_str(clock.left(left.values(), at, known, workers))
+
+        look()
+        for number, outcome in team.answers(jobs, watch, look):
             outcomes[number] = outcome
             del left[number]
             if outcome.status == "done":
-                known.setdefault(_kind(outcome.job), []).append(outcome.wall_s)
+                known.setdefault(clock.kind(outcome.job), []).append(outcome.wall_s)
             if tell:
                 tell(outcome)
-            bar.set_postfix_str(_about(left.values(), known, workers))
-            bar.update()
+            look()
     return [outcomes[number] for number in sorted(outcomes)]
 
 
@@ -197,37 +235,3 @@ def _share_cores(workers: int) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ["MKL_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-
-
-def _kind(job: Job) -> tuple[str, str, str]:
-    return job.task, job.method, job.profile
-
-
-def _known_seconds(store: Store) -> dict[tuple[str, str, str], list[float]]:
-    """How long jobs took, by task, method and profile."""
-    known: dict[tuple[str, str, str], list[float]] = {}
-    for record in store.records():
-        if record["status"] == "done":
-            known.setdefault(_kind(Job(**record["job"])), []).append(record["wall_s"]["total"])
-    return known
-
-
-def expected_seconds(
-    jobs: Iterable[Job], known: dict[tuple[str, str, str], list[float]]
-) -> float | None:
-    """The expected seconds of all jobs together, or None while nothing is known."""
-    means = {kind: sum(values) / len(values) for kind, values in known.items()}
-    if not means:
-        return None
-    typical = sum(means.values()) / len(means)
-    return sum(means.get(_kind(job), typical) for job in jobs)
-
-
-def _about(
-    left: Iterable[Job], known: dict[tuple[str, str, str], list[float]], workers: int
-) -> str:
-    seconds = expected_seconds(left, known)
-    if not seconds:
-        return ""
-    seconds /= workers
-    return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-from course_lib.benchmark.leaderboard import Board, Row, Section
+from course_lib.benchmark.boards import Board, Row, Section
 from course_lib.benchmark.statistics import EXACT_SUBJECTS, Interval, coverage
 
 ACRONYMS = {"ct", "mr", "pet"}
@@ -120,7 +120,7 @@ def findings(section: Section, board: Board) -> list[str]:
         inside = f" ({limits(estimate, digits)})" if estimate.low is not None else ""
         return f"{number(estimate.mean, digits)} {spec['unit']}".strip() + inside
 
-    first, best = board.ranked[0], board.best_baseline
+    first, best = board.first or board.ranked[0], board.best_baseline
     sentences = [f"{first.name} ranks first with {metric} {value(first)}."]
     if best is None:
         sentences.append("No baseline was run here, so nothing is compared with one.")
@@ -133,14 +133,14 @@ def findings(section: Section, board: Board) -> list[str]:
 
 
 def _beaten(board: Board, unit: str) -> list[str]:
-    """Which methods beat the best baseline by their interval, and which do not."""
+    """Which methods beat the best baseline by the one rule for verdicts, and which do not."""
     rows = [row for row in board.ranked if not row.baseline]
     judged = [row for row in rows if row.verdict]
     if not rows:
         return []
     name = board.best_baseline.name
     if not judged:
-        return [f"Without an interval, no method can be said to beat {name}."]
+        return [f"Without a test, no method can be said to beat {name}."]
 
     digits = decimals(row.difference for row in judged)
 
@@ -150,12 +150,9 @@ def _beaten(board: Board, unit: str) -> list[str]:
 
     sentences = []
     for verdict, text in (
-        ("better", "Better than {} by the interval of the paired difference: {}."),
-        (
-            "open",
-            "Not shown to beat {}, because the interval of the paired difference includes 0: {}.",
-        ),
-        ("worse", "Worse than {}: {}."),
+        ("better", "Better than {}, by the corrected paired test and the interval: {}."),
+        ("open", "Neither better nor worse than {} as far as these subjects can tell: {}."),
+        ("worse", "Worse than {}, by the corrected paired test and the interval: {}."),
     ):
         chosen = [shown(row) for row in judged if row.verdict == verdict]
         if chosen:
@@ -227,3 +224,13 @@ def machine(record: Mapping) -> str:
 def non_commercial(licence: str | None) -> bool:
     """Whether a licence forbids commercial use."""
     return bool(re.search(r"\bNC\b|non-?commercial", licence or "", re.IGNORECASE))
+
+
+def profile(name: str) -> str:
+    """A profile for people.
+
+    >>> profile("class@1400"), profile("smoke")
+    ('class, 1400 steps', 'smoke')
+    """
+    base, mark, steps = name.partition("@")
+    return f"{base}, {steps} steps" if mark else base

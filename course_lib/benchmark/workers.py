@@ -21,7 +21,7 @@ from typing import Any, Self
 import psutil
 
 from course_lib.benchmark import interrupt
-from course_lib.benchmark.store import alive
+from course_lib.benchmark.claims import alive
 from course_lib.errors import CourseError
 
 NO_MORE = None  # said to a worker that may go
@@ -78,8 +78,11 @@ class Workers:
             connection.close()
             process.join(LEAVE_S)
 
-    def answers(self, pieces: Iterable[Any], watch: interrupt.Watch) -> Iterator[tuple[int, Any]]:
-        """Has the pieces of work done, in their order; yields each number and answer as it comes.
+    def answers(
+        self, pieces: Iterable[Any], watch: interrupt.Watch, look: Callable[[], object] = bool
+    ) -> Iterator[tuple[int, Any]]:
+        """Has the pieces of work done, in their order; yields each number and answer as it comes,
+        and calls `look` several times a second.
 
         Raises Interrupted when a signal comes before the last answer, CourseError when a worker
         died, and what a worker raised.
@@ -93,6 +96,7 @@ class Workers:
                 busy[connection] = number, piece = waiting.popleft()
                 with suppress(ConnectionError):  # found out when the answer is fetched
                     connection.send(piece)
+            look()
             for connection in wait(list(busy), LOOK_S):
                 number, piece = busy.pop(connection)
                 answer = _receive(connection, piece)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.catalogue import outside
 from course_lib.catalogue.entry import Entry, Section
+from course_lib.catalogue.values import fault
 from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ def question(name: str, dataset: str) -> "Question":
     """
     found = next((q for q in questions(name) if q.answers(dataset)), None)
     if found is None:
-        raise CourseError(
-            f"{name} has no data set {dataset!r}; it has: {', '.join(datasets(name))}."
-        )
+        known = datasets(name)
+        near = difflib.get_close_matches(dataset, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise CourseError(f"{name} has no data set {dataset!r}; it has: {', '.join(known)}.{hint}")
     return found
 
 
@@ -145,17 +147,10 @@ def build(method: str, **chosen: Any) -> "Method | Classical":
         if name not in known:
             has = f"its options: {', '.join(known)}" if known else "it has none"
             raise CourseError(f"{entry(method).name} has no option {name!r}; {has}.")
-        if not _like(value, known[name]):
+        wrong = fault(value, known[name], own=entry(method).file is None)
+        if wrong:
             raise CourseError(
                 f"{entry(method).name} takes {name!r} as one of the kind of {known[name]!r}, "
-                f"its default, not {value!r}."
+                f"its default, not {value!r}, which {wrong}."
             )
     return method_class(method)(**chosen)
-
-
-def _like(value: Any, default: Any) -> bool:
-    """Whether a value is of the default's kind: a yes or no, a number, a word, a list."""
-    for kinds in (bool, (int, float), str, (list, tuple)):
-        if isinstance(default, kinds):
-            return isinstance(value, kinds) and isinstance(value, bool) == (kinds is bool)
-    return True

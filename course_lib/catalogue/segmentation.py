@@ -6,7 +6,7 @@ SECTION = Section(
     title="Segmentation",
     survey="3.2",
     lesson="04_segmentation/01_segmentation",
-    questions=("structures", "own"),
+    questions=("structures", "own_pictures", "own"),
 )
 
 METHODS = (
@@ -52,6 +52,7 @@ METHODS = (
         ref=84,
         cite="Milletari et al. 2016, 3DV",
         doi="10.1109/3DV.2016.79",
+        questions=("structures", "own"),
         variants={"weighted cross-entropy": {"loss": "balanced_cross_entropy"}},
     ),
     Entry(
@@ -62,6 +63,7 @@ METHODS = (
         ref=88,
         cite="Chen et al. 2016, NeurIPS",
         doi="10.48550/arXiv.1609.01006",
+        questions=("structures", "own"),
         variants={"kU-Net alone": {"context": False}},
     ),
     Entry(

@@ -1,12 +1,13 @@
 """The program `course`: data, jobs, benchmarks, reports and lessons from the command line."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
 from course_lib import __version__
 from course_lib.benchmark import interrupt
-from course_lib.errors import CourseError
+from course_lib.cli import faults
 
 # Command → module and function; a module is imported when its command is called.
 COMMANDS = {
@@ -17,6 +18,8 @@ COMMANDS = {
     "run": "course_lib.cli.bench:run",
     "bench": "course_lib.cli.bench:bench",
     "report": "course_lib.cli.report:report",
+    "lab": "course_lib.cli.lab:lab",
+    "lessons": "course_lib.cli.lab:lessons",
     "build": "course_lib.cli.lessons:build",
     "measure": "course_lib.cli.lessons:measure",
 }
@@ -32,10 +35,13 @@ class Lazy(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name."""
+        from difflib import get_close_matches
         from importlib import import_module
 
         if name not in COMMANDS:
-            return None
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            ctx.fail(f"No such command {name!r}. {hint}There are: {', '.join(COMMANDS)}.")
         module, function = COMMANDS[name].split(":")
         return getattr(import_module(module), function)
 
@@ -58,16 +64,9 @@ def course() -> None:
     """
 
 
-def main() -> None:
-    """Runs the program; errors that a person can mend are printed without a traceback."""
-    try:
-        sys.exit(course(standalone_mode=False))
-    except CourseError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort) as stop:
-        click.echo("Interrupted. What was finished is kept; the same command goes on.", err=True)
-        sys.exit(getattr(stop.__cause__, "exit_code", 130))
+def main(words: Sequence[str] | None = None) -> None:
+    """Runs the program with `words`, by default those of the command line, and ends Python.
+
+    Errors that a person can mend are printed without a traceback.
+    """
+    sys.exit(faults.status(lambda: course(args=words, standalone_mode=False)))

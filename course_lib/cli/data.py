@@ -4,10 +4,16 @@ import json
 
 import click
 
+from course_lib.cli import complete
+from course_lib.cli.look import look
+
 
 @click.group()
 def data() -> None:
-    """List, fetch and check the real data sets of the course."""
+    """List, fetch and check the real data sets of the course, and look at your own."""
+
+
+data.add_command(look)
 
 
 @data.command("list")
@@ -34,7 +40,7 @@ def list_(as_json: bool) -> None:
             }
             for data_set in sets
         ]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2))
         return
     rows = [("name", "MB", "fetched", "licence", "what it is")] + [
         (
@@ -55,7 +61,7 @@ def list_(as_json: bool) -> None:
 
 
 @data.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete.fetched)
 @click.option("--without", multiple=True, metavar="NAME", help="Leave this one out. Repeatable.")
 def fetch(names: tuple[str, ...], without: tuple[str, ...]) -> None:
     """Fetch the NAMES given, or all data sets that are not optional.
@@ -72,10 +78,10 @@ def fetch(names: tuple[str, ...], without: tuple[str, ...]) -> None:
 
 @data.command()
 def doctor() -> None:
-    """Hash every fetched file again; say what is wrong and how to repair it."""
-    from course_lib.data import fetch
+    """Hash every fetched or derived file again; say what is wrong and how to repair it."""
+    from course_lib.data import derived, fetch
 
-    findings = fetch.doctor()
+    findings = [*fetch.doctor(), *derived.doctor()]
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         click.echo(f"{finding.name.ljust(width)}  {finding.state:<13}  {finding.licence}")

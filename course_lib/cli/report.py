@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from course_lib import catalogue
-from course_lib.cli.bench import PROFILE, STORE
+from course_lib.cli import complete
+from course_lib.cli.bench import PROFILE, STORE, TASKS
 from course_lib.errors import CourseError
 
 
@@ -14,8 +15,8 @@ from course_lib.errors import CourseError
 @click.option("--out", default="reports/default", show_default=True, help="Folder to write.")
 @click.option("--title", default="Benchmark report", show_default=True)
 @PROFILE
-@click.option("--task", "task_ids", multiple=True, help="Only this task (repeatable).")
-@click.option("--dataset", help="Only this data set.")
+@TASKS
+@click.option("--dataset", shell_complete=complete.datasets, help="Only this data set.")
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
 def report(
     store: str,
@@ -29,13 +30,24 @@ def report(
     """Write the report of a store's records: OUT/index.html."""
     from course_lib.benchmark.report import write_report
     from course_lib.benchmark.store import Store
+    from course_lib.data import registry
 
+    for name in task_ids:
+        catalogue.section(name)
+    for name in without:
+        registry.get(name)
     shelf = Store(store)
+    if not shelf.folder.is_dir():
+        raise CourseError(
+            f"There is no folder {shelf.folder}. Name the store with --store, or make records: "
+            f"`course bench --profile {profile} --store {store}`."
+        )
     found = shelf.records()
     records = [r for r in found if _wanted(r["job"], profile, task_ids, dataset, without)]
     if not records:
         raise CourseError(
-            f"There are no records for profile {profile} in {shelf.folder}/. "
+            f"There are no records for profile {profile}"
+            f"{f' of {dataset}' if dataset else ''} in {shelf.folder}/. "
             f"Make some: `course bench --profile {profile} --store {store}`."
         )
     records.sort(key=lambda record: _place(record["job"]))
@@ -62,7 +74,7 @@ def _wanted(
 ) -> bool:
     sources = catalogue.datasets(job["task"]).get(job["dataset"], ())
     return (
-        job["profile"] == profile
+        job["profile"].partition("@")[0] == profile
         and (not task_ids or job["task"] in task_ids)
         and dataset in (None, job["dataset"])
         and not set(sources) & set(without)

@@ -23,7 +23,7 @@ def tasks(task: str | None, as_json: bool) -> None:
     names = [catalogue.section(task).id] if task else catalogue.SECTIONS
     if as_json:
         rows = [_described(name) for name in names]
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=1))
         return
     for name in names:
         about = catalogue.section(name)
@@ -80,7 +80,7 @@ def methods(task_id: str | None, as_json: bool) -> None:
         catalogue.section(task_id)
     found = [e for e in catalogue.METHODS if task_id in (None, e.section)]
     if as_json:
-        click.echo(json.dumps([e.describe() for e in found], indent=1, ensure_ascii=False))
+        click.echo(json.dumps([e.describe() for e in found], indent=1))
         return
     for e in found:
         number = f"[{e.ref}]" if e.ref else ""

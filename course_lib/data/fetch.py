@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from course_lib.data import registry, wheels
@@ -65,16 +66,24 @@ def fetch(name: str, progress: bool = True) -> Path:
 
 
 def path(name: str, relative: str | Path = "") -> Path:
-    """A file (or, without `relative`, the folder) of a fetched data set.
+    """A file (or, without `relative`, the folder) of a fetched data set, whose every file's SHA-256
+    was compared in this process since it was last changed.
 
-    Raises CourseError naming the command to run if it is not there.
+    Raises CourseError naming the command to run if something is missing or damaged.
     """
-    found = _folder(registry.get(name)) / relative
-    if found.exists():
-        return found
-    raise CourseError(
-        f"The data set {name} is not here: {found} is missing. Run `course data fetch {name}`."
-    )
+    data_set = registry.get(name)
+    folder = _folder(data_set)
+    if not folder.is_dir():
+        raise CourseError(
+            f"The data set {name} is not here: {folder} is missing. Run `course data fetch {name}`."
+        )
+    if problems := _found_before(data_set, folder, _state(folder)):
+        told = ", ".join(f"{file} {problem}" for file, problem in problems.items())
+        raise CourseError(
+            f"The data set {name} in {folder} is not what was registered: {told}. "
+            f"Run `course data fetch {name}`, which repairs it."
+        )
+    return folder / relative
 
 
 def is_fetched(name: str) -> bool:
@@ -125,6 +134,18 @@ def _problems(data_set: DataSet, folder: Path) -> dict[str, str]:
         elif len(found) > files.count or _digest(files, folder, found) != files.sha256:
             problems[files.path] = "damaged"
     return problems
+
+
+def _state(folder: Path) -> tuple[tuple, ...]:
+    """What changes when a file is written, added or removed."""
+    found = sorted(file for file in folder.rglob("*") if file.is_file())
+    about = [(file, file.stat()) for file in found]
+    return tuple((str(f), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for f, s in about)
+
+
+@lru_cache(maxsize=32)
+def _found_before(data_set: DataSet, folder: Path, _state: tuple) -> dict[str, str]:
+    return _problems(data_set, folder)
 
 
 def _digest(files: Files, folder: Path, found: list[str]) -> str:

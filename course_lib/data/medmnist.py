@@ -91,15 +91,15 @@ def load(
             "`--allow-unverified` (in Python: allow_unverified=True); results then say "
             "'unverified'."
         )
-    arrays = _read(file)
-    _validate(name, size, entry, arrays, file)
+    found = arrays(file)
+    _validate(name, size, entry, found, file)
     return MedMNIST(
         name=name,
         size=size,
         task=entry["task"],
         classes=tuple(entry["label"][str(k)] for k in range(len(entry["label"]))),
-        images={split: arrays[f"{split}_images"] for split in SPLITS},
-        labels={split: _labels(arrays[f"{split}_labels"]) for split in SPLITS},
+        images={split: found[f"{split}_images"] for split in SPLITS},
+        labels={split: _labels(found[f"{split}_labels"]) for split in SPLITS},
         licence=entry["license"],
         md5=md5,
         provenance="official" if md5 == expected else "unverified",
@@ -144,7 +144,11 @@ def _locate(name: str, url: str, md5: str, path: Path | str | None, progress: bo
             ) from error
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
+def arrays(file: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file in MedMNIST's form, unchecked.
+
+    Raises CourseError when it is broken or lacks one.
+    """
     try:
         with np.load(file, allow_pickle=False) as archive:
             keys = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]

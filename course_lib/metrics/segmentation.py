@@ -3,13 +3,17 @@
 Every function takes boolean masks (N, C, *spatial), one channel per structure, and returns (N, C).
 `one_hot` makes them from label maps.
 
-ONE policy for empty masks, for all three metrics, so that averages of different methods stay
-comparable (nothing is dropped, nothing is infinite):
+ONE policy for what is not there, for all metrics and all questions, so that averages of different
+methods stay comparable, and nobody earns anything by saying nothing of what does not exist:
 
-| prediction | target | dice | distances |
+| structure in the truth | in the prediction | dice | distances |
 |---|---|---|---|
-| empty | empty | 1 | 0 mm: rightly said that nothing is there |
-| one of them empty | | 0 | the diagonal of the field of view in mm: the largest possible error |
+| yes | no: missed | 0 | the diagonal of the field of view in mm: the largest possible error |
+| no | yes: made up | 0 | the same diagonal |
+| no | no | nan | nan: there is no such structure in the case, so it is left out of means |
+
+`mean_present` is the mean over a case's structures under this policy, `missed` counts those of the
+first row, and `last_present` picks the smallest structure that a case has.
 """
 
 from collections.abc import Sequence
@@ -31,8 +35,8 @@ def one_hot(labels: Tensor, classes: Sequence[int]) -> Tensor:
 def dice(prediction: Tensor, target: Tensor) -> Tensor:
     """Dice overlap (`dice`, no unit, higher is better, ideal 1).
 
-    2·|P ∩ T| / (|P| + |T|). Small structures lose much by one voxel; see the module for empty
-    masks.
+    2·|P ∩ T| / (|P| + |T|). Small structures lose much by one voxel; nan where both masks are
+    empty, see the module.
 
     Arguments:
         prediction, target: bool (N, C, *spatial).
@@ -46,14 +50,46 @@ def dice(prediction: Tensor, target: Tensor) -> Tensor:
     _check(prediction, target)
     both = (prediction & target).flatten(2).sum(2)
     sizes = prediction.flatten(2).sum(2) + target.flatten(2).sum(2)
-    return torch.where(sizes == 0, 1.0, 2 * both / sizes.clamp(min=1))
+    return (2 * both / sizes.clamp(min=1)).masked_fill(sizes == 0, torch.nan)
+
+
+def mean_present(values: Tensor) -> Tensor:
+    """Values (N, C) averaged over the structures that exist in each case, in truth or in the
+    prediction, (N,); nan for a case without any."""
+    return values.nanmean(1)
+
+
+def missed(prediction: Tensor, target: Tensor) -> Tensor:
+    """Missed structures (`missed`, number, lower is better, ideal 0): those of the truth of which
+    not a voxel was drawn, counted in each case.
+
+    Arguments:
+        prediction, target: bool (N, C, *spatial).
+
+    Returns (N,); nan for a case without a structure to miss.
+    """
+    _check(prediction, target)
+    there = target.flatten(2).any(2)
+    count = (there & ~prediction.flatten(2).any(2)).sum(1).float()
+    return count.masked_fill(~there.any(1), torch.nan)
+
+
+def last_present(values: Tensor, target: Tensor) -> Tensor:
+    """Of values (N, C), those of the last structure that the truth of each case has, (N,): the
+    smallest one where structures are in the order of their sizes. nan for a case without any."""
+    there = target.flatten(2).any(2)
+    place = torch.arange(there.shape[1], device=there.device)
+    last = torch.where(there, place, -1).amax(1)
+    found = values.gather(1, last.clamp_min(0)[:, None])[:, 0]
+    return found.masked_fill(last < 0, torch.nan)
 
 
 def hd95_mm(prediction: Tensor, target: Tensor, spacing_mm: Sequence[float] | Tensor) -> Tensor:
     """95th percentile Hausdorff distance (`hd95_mm`, mm, lower is better, ideal 0).
 
     The larger of the two directed 95th percentiles of the distances from one surface to the other
-    (linear interpolation between ranks): the worst error, but for 5% of the surface.
+    (linear interpolation between ranks): the worst error, but for 5% of the surface. See the module
+    for what is not there.
 
     Arguments:
         prediction, target: bool (N, C, *spatial); the search runs on the CPU.
@@ -102,7 +138,7 @@ def _distances(prediction: np.ndarray, target: np.ndarray, spacing: np.ndarray):
     surfaces = [_surface(mask) * spacing for mask in (prediction, target)]
     empty = [len(surface) == 0 for surface in surfaces]
     if any(empty):
-        distance = 0.0 if all(empty) else float(np.linalg.norm(spacing * target.shape))
+        distance = np.nan if all(empty) else float(np.linalg.norm(spacing * target.shape))
         return distance, distance
     there = KDTree(surfaces[1]).query(surfaces[0])[0]
     back = KDTree(surfaces[0]).query(surfaces[1])[0]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.errors import CourseError
+from course_lib.parts.cells import Cells
 
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -89,6 +90,14 @@ class ResNet(nn.Module):
         for stage in self.stages:
             x = stage(x)
             found.append(x)
+        return found
+
+    def cells(self) -> list[Cells]:
+        """Where the cells of each stage's maps lie."""
+        found, here = [], Cells().behind(self.stem)
+        for stage in self.stages:
+            here = here.behind(stage)
+            found.append(here)
         return found
 
     def features(self, x: Tensor) -> Tensor:

@@ -77,10 +77,11 @@ def exposure(line_integrals: Tensor, arriving: float) -> Tensor:
 
 
 def on_grid(
-    volume: Volume, slices: list[int], pixels: int, pixel_mm: float
+    volume: Volume, slices: list[int], pixels: int, pixel_mm: float, chest: bool = True
 ) -> tuple[Tensor, Tensor]:
     """Slices on the common square grid, (n, 1, pixels, pixels) HU, and the scored rectangle
-    (top, left, bottom, right)."""
+    (top, left, bottom, right). What is smaller than the grid is put into the elliptical chest, or
+    else into air."""
     image = torch.from_numpy(volume.image[slices])[:, None]
     extent = [round(image.shape[i] * volume.spacing_mm[i - 1] / pixel_mm) for i in (2, 3)]
     image = F.interpolate(image, size=extent, mode="bilinear", antialias=True).clamp(*HU_RANGE)
@@ -90,7 +91,8 @@ def on_grid(
     top, left = (pixels - height) // 2, (pixels - width) // 2
     if (height, width) == (pixels, pixels):
         return image, _body(image)
-    whole = elliptical_chest(pixels, pixel_mm).expand(len(slices), 1, -1, -1).clone()
+    around = elliptical_chest(pixels, pixel_mm) if chest else torch.full((1, 1, 1, 1), HU_RANGE[0])
+    whole = around.expand(len(slices), 1, pixels, pixels).clone()
     whole[..., top : top + height, left : left + width] = image
     return whole, torch.tensor([top, left, top + height, left + width])
 
@@ -108,8 +110,9 @@ def elliptical_chest(pixels: int, pixel_mm: float) -> Tensor:
 
 
 def _body(image: Tensor) -> Tensor:
-    """The rectangle that holds all pixels above -300 HU in any slice."""
+    """The rectangle that holds all pixels above -300 HU in any slice; all, where there are none."""
     inside = (image > -300).any(dim=0)[0]
+    inside |= ~inside.any()
     rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
     return torch.tensor([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1])
 

@@ -9,6 +9,7 @@ import torch
 from course_lib.errors import CourseError
 from course_lib.fit import entered
 from course_lib.methods.classification import agcnn_thorax as agcnn
+from course_lib.parts.cells import Cells
 from course_lib.tasks.classification import malignancy
 from tests.classification.example import facts, weights
 
@@ -16,7 +17,7 @@ from tests.classification.example import facts, weights
 def test_the_heat_map_is_the_largest_absolute_activation():
     maps = torch.zeros(1, 3, 4, 4)
     maps[0, 1, 1, 2], maps[0, 2, 3, 0] = -5.0, 2.0
-    heat = agcnn.heat_map(maps, (4, 4))[0]
+    heat = agcnn.heat_map(maps, (4, 4), Cells())[0]
     assert heat[1, 2] == 1 and heat[3, 0] == pytest.approx(0.4) and heat.min() == 0
 
 
@@ -43,12 +44,7 @@ def test_the_crop_never_depends_on_label_or_outline(cases):
         oracle = agcnn.AGCNN(crop="outline").fresh(cases.facts).eval()
         oracle.load_state_dict(method.state_dict())
         assert not torch.equal(oracle.predict(batch), method.predict(batch))
-    moved = (
-        agcnn.AGCNN(crop="random")
-        .fresh(cases.facts)
-        .eval()
-        .boxes(torch.rand(2, 64, 64), batch["mask"])
-    )
+    moved = agcnn.AGCNN(crop="random").fresh(cases.facts).eval().boxes(torch.rand(2, 64, 64), batch)
     assert all(0 <= t < b <= 64 and 0 <= a < c <= 64 for t, a, b, c in moved)
 
 

@@ -44,16 +44,31 @@ def change(toy):
     file.write_bytes(file.read_bytes()[:-1] + b"!")
 
 
-@pytest.mark.parametrize(
-    "harm, state, named",
-    [
-        (change, "damaged", "a.bin"),
-        (lambda toy: (toy.final / "a.bin").unlink(), "missing", "a.bin"),
-        (lambda toy: (toy.final / "set/one.txt").write_text("0ne"), "damaged", "set/*.txt"),
-        (lambda toy: (toy.final / "set/one.txt").unlink(), "missing", "set/*.txt"),
-        (lambda toy: (toy.final / "set/three.txt").write_text("3"), "damaged", "set/*.txt"),
-    ],
-)
+HARM = [
+    (change, "damaged", "a.bin"),
+    (lambda toy: (toy.final / "a.bin").unlink(), "missing", "a.bin"),
+    (lambda toy: (toy.final / "set/one.txt").write_text("0ne"), "damaged", "set/*.txt"),
+    (lambda toy: (toy.final / "set/one.txt").unlink(), "missing", "set/*.txt"),
+    (lambda toy: (toy.final / "set/three.txt").write_text("3"), "damaged", "set/*.txt"),
+]
+
+
+@pytest.mark.parametrize("harm, state, named", HARM)
+def test_what_is_damaged_is_refused_when_it_is_used(toy, harm, state, named):
+    """Also after the same process has read it, and by whatever file of the set it asks for."""
+    fetch.fetch("toy", progress=False)
+    whole = fetch.path("toy")
+    harm(toy)
+    for relative in ("", "a.bin", "set/two.txt"):
+        with pytest.raises(CourseError) as refused:
+            fetch.path("toy", relative)
+        assert f"{named} {state}" in str(refused.value)
+        assert "Run `course data fetch toy`" in str(refused.value)
+    fetch.fetch("toy", progress=False)
+    assert fetch.path("toy") == whole
+
+
+@pytest.mark.parametrize("harm, state, named", HARM)
 def test_doctor_finds_harm_and_fetch_repairs_it(toy, harm, state, named):
     assert fetch.doctor()[0].state == "never fetched"
     fetch.fetch("toy", progress=False)

@@ -1,11 +1,14 @@
 """Fetching: what arrives is whole or nothing, whatever the network does."""
 
+import json
 import os
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
-from course_lib.data import download, fetch, registry, wheels
+from course_lib.data import download, fetch, index, registry, wheels
 from course_lib.errors import CourseError
 from course_lib.files import sha256
 
@@ -44,6 +47,89 @@ def test_pip_settings_for_certificates_and_proxies_are_honoured(monkeypatch):
     prepared = wheels.session()
     assert prepared.verify == "/somewhere/authority.pem"
     assert prepared.proxies["https"] == "http://proxy.example:3128"
+
+
+def without_pip(*arguments):
+    raise wheels.NoPip
+
+
+@pytest.fixture
+def simple_index(toy, monkeypatch):
+    """A package index of both forms, with the toy's wheel; no pip, as in uv's environments."""
+    monkeypatch.undo()  # the address is to be found
+    asked = []
+    rows = [{"filename": toy.wheel.name, "url": f"../../files/{toy.wheel.name}#sha256=0"}]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            kind, body = "text/html", b"<a href='x-1.0.zip'>x</a>"
+            if self.path == "/json/toy/":
+                kind, body = "application/vnd.pypi.simple.v1+json", json.dumps({"files": rows})
+                body = body.encode()
+            elif self.path == "/html/toy/":
+                body = f"<a href='/files/{toy.wheel.name}#sha256=0'>toy</a>".encode()
+            elif self.path.startswith("/files/"):
+                body = toy.wheel.read_bytes()
+            elif not self.path.endswith("/other/toy/"):
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    monkeypatch.setattr(wheels, "_pip", without_pip)
+    monkeypatch.setattr(registry, "registry_file", lambda: toy.root / "registry.yaml")
+    monkeypatch.setenv("COURSE_DATA", str(toy.root / "cache"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(toy.root / "pip.conf"))
+    for name in (*index.MAIN, *index.EXTRA, "PIP_NO_INDEX", "PIP_CERT", "PIP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(index, "PUBLIC", "http://127.0.0.1:1/simple")
+    yield SimpleNamespace(url=f"http://127.0.0.1:{running.server_port}", asked=asked)
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX"])
+def test_without_pip_the_index_of_the_users_settings_is_asked(
+    toy, simple_index, monkeypatch, form, name
+):
+    monkeypatch.setenv(name, f"{simple_index.url}/{form}/")
+    folder = fetch.fetch("toy", progress=False)
+    assert (folder / "a.bin").read_bytes() == toy.content["toy/data/a.bin"]
+    assert simple_index.asked == [f"/{form}/toy/", f"/files/{toy.wheel.name}"]
+
+
+def test_without_pip_its_configuration_file_and_further_indexes_count(
+    toy, simple_index, monkeypatch
+):
+    (toy.root / "pip.conf").write_text(
+        f"[global]\nindex-url = {simple_index.url}/other\n"
+        f"extra-index-url =\n    {simple_index.url}/missing\n    {simple_index.url}/json\n"
+    )
+    fetch.fetch("toy", progress=False)
+    assert simple_index.asked[-3:-1] == ["/missing/toy/", "/json/toy/"]
+    monkeypatch.setenv("UV_INDEX", f"mine={simple_index.url}/html")
+    assert index.bases()[0] == f"{simple_index.url}/html"
+
+
+def test_without_pip_and_index_it_is_said_who_was_asked(toy, simple_index, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://me:secret@{simple_index.url[7:]}/other")
+    with pytest.raises(CourseError, match=r"has no toy-1\.0") as told:
+        fetch.fetch("toy", progress=False)
+    assert "secret" not in str(told.value)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(CourseError, match="forbid"):
+        fetch.fetch("toy", progress=False)
+    assert_nothing_installed(toy)
 
 
 def test_resumes_a_part(toy, server):

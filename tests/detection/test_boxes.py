@@ -4,15 +4,16 @@ import pytest
 import torch
 
 from course_lib.metrics import detection as metrics
+from course_lib.parts.cells import Cells
 from course_lib.parts.detection import boxes as parts
 from tests.detection.made_up import disc_batch, random, some_boxes
 
 
 def test_code_and_anchor_give_back_the_box_and_anchors_lie_on_their_cells():
-    anchor = parts.anchors(3, 4, 8, (6.0, 10.0), (1.0, 2.0))
+    anchor = parts.anchors(3, 4, Cells(8, 0.5), (6.0, 10.0), (1.0, 2.0))
     assert anchor.shape == (3 * 4 * 4, 4)
     middle = (anchor[:, :2] + anchor[:, 2:]) / 2
-    assert middle[0].tolist() == [4, 4] and middle[-1].tolist() == [20, 28]
+    assert middle[0].tolist() == [0.5, 0.5] and middle[-1].tolist() == [16.5, 24.5]
     sides = anchor[:4, 2:] - anchor[:4, :2]
     assert torch.allclose(sides.prod(1).sqrt(), torch.tensor([6.0, 6, 10, 10]))
     assert torch.allclose(sides[1, 0] / sides[1, 1], torch.tensor(2.0))

@@ -102,7 +102,7 @@ def test_series_are_asked_for_auc_and_slices_for_froc():
         for name in catalogue.datasets("detection")
     }
     assert asked["chest_ct+lung_tumours/nodules"] == "froc" and asked["series/regular"] == "auc"
-    assert catalogue.question("detection", "path:some/folder").headline == "froc"
+    assert catalogue.question("detection", "path:some/folder").headline == "mean_average_precision"
     tlstm, detector = catalogue.entry("tlstm"), catalogue.entry("retinanet")
     assert catalogue.fits(tlstm, "series/regular")
     assert not catalogue.fits(tlstm, "chest_ct+lung_tumours/nodules")

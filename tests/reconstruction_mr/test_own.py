@@ -27,8 +27,10 @@ def test_own_magnitudes_get_a_phase_and_ct_is_refused(tmp_path):
     assert len(set.union(*subjects)) == 3 == sum(map(len, subjects))
     assert splits.test["target"].shape[1:] == (1, 64, 64)
     assert splits.test["target"].imag.abs().max() > 0.1
-    nibabel.save(nibabel.Nifti1Image(volume * -2000, np.eye(4)), tmp_path / "d.nii")
     with pytest.raises(CourseError, match="HU"):
+        question.make(f"{dataset}?unit=HU", "smoke", 0)
+    nibabel.save(nibabel.Nifti1Image(volume * -2000, np.eye(4)), tmp_path / "d.nii")
+    with pytest.raises(CourseError, match=r"d in .* holds no value above 0"):
         question.make(dataset, "smoke", 0)
 
 
@@ -41,7 +43,7 @@ def test_wide_volumes_are_fitted_whole_and_keep_their_scale():
 
 
 def test_what_is_no_volume_of_magnitudes_is_refused(tmp_path):
-    with pytest.raises(CourseError, match="p0 holds HU"):
+    with pytest.raises(CourseError, match="p0, p1, p2, p3 in mine hold HU"):
         own.own_cases(scans(unit="HU"), "smoke", 0)
     with pytest.raises(CourseError, match="reconstruction_mr"):
         own.own_cases(data.Pictures(tmp_path, "p", "l", (), (), ()), "smoke", 0)

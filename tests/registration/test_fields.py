@@ -29,6 +29,23 @@ def test_the_true_field_brings_pictures_labels_and_landmarks_together(known):
     assert (field_scores["inverse_consistency_mm"] < 0.3).all()
 
 
+def test_the_headline_is_of_the_brain_and_the_rim_a_column_of_its_own(known):
+    """A field that is right in the brain alone, or around it alone."""
+    batch, truth = known.test.tensors, known.test["displacement"]
+    brain = torch.nn.functional.max_pool2d((batch["fixed_label"] > 6).float(), 3, 1, 1)
+    scores = [
+        {name: float(v.mean()) for name, v in task.score(a, batch, known.facts).items()}
+        for a in (
+            {"forward": field, "backward": field}
+            for field in (truth, truth * brain, truth * (1 - brain))
+        )
+    ]
+    right, inside, around = scores
+    assert right["tre_mm"] < 0.5 and right["tre_rim_mm"] < 0.5
+    assert 2 * inside["tre_mm"] < inside["tre_rim_mm"]
+    assert 2 * around["tre_rim_mm"] < around["tre_mm"]
+
+
 def test_direction_of_the_field(known):
     """Pull: warped(x) = moving(x + u(x)). The opposite sign makes it worse than nothing."""
     batch = known.test.tensors

@@ -41,6 +41,11 @@ def test_pose_errors_are_those_of_geometry(poses):
     assert depth["projected_tre_mm"].max() < 1e-3 and depth["success_percent"].min() == 100
     assert torch.allclose(side["projected_tre_mm"], torch.tensor(7.0), atol=1e-3)
     assert side["success_percent"].max() == 0
+    for moved, share in ((0.9, 100), (1.1, 0)):  # success is at a millimetre
+        near = batch["true_pose"].clone()
+        near[:, 5] += moved
+        found = task.score({"pose": near}, batch, poses.facts)["success_percent"]
+        assert found.unique().tolist() == [share]
     turned = batch["true_pose"].clone()
     turned[:, 1] += 30
     found = task.score({"pose": turned}, batch, poses.facts)["rotation_degrees"]

@@ -11,7 +11,7 @@ from tests.segmentation.example import facts, noise
 
 
 def test_fcn_has_no_dense_layer_and_takes_any_size():
-    network = FCNetwork(4, 8)
+    network = FCNetwork(1, 4, 8)
     assert not layers(network, nn.Linear) and len(layers(network, nn.MaxPool2d)) == 5
     with torch.no_grad():
         for height, width in ((64, 64), (50, 71), (33, 32)):
@@ -20,7 +20,7 @@ def test_fcn_has_no_dense_layer_and_takes_any_size():
 
 def test_fcn_adds_class_scores_of_earlier_poolings():
     for stride, taps in ((32, 1), (16, 2), (8, 3)):
-        network = FCNetwork(4, stride).eval()
+        network = FCNetwork(1, 4, stride).eval()
         assert [layer.out_channels for layer in network.score] == [4] * taps
         assert network.enlarge.stride == (stride, stride)
         assert all(up.in_channels == up.out_channels == 4 for up in network.doublings)
@@ -59,7 +59,7 @@ def test_fcn_skips_make_the_finest_detail_finer():
     """At the start, scores are linear between points that lie a stride apart, and no finer."""
     bends = []
     for stride in (32, 16, 8):
-        network = FCNetwork(2, stride).double().eval()
+        network = FCNetwork(1, 2, stride).double().eval()
         with torch.no_grad():
             scores = network(noise(1, 1, 128, 128).double())[..., 32:96, 32:96]
         bent = scores.diff(n=2, dim=-1).abs().amax(dim=(0, 1, 2)) > 1e-10

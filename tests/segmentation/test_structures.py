@@ -98,6 +98,18 @@ def test_scores_are_those_of_known_boxes():
     missed = question.score(torch.zeros_like(label), batch, facts)
     assert missed["dice"].item() == 0
     assert missed["assd"].item() == pytest.approx((20**2 + 2 * 32**2) ** 0.5)
+    assert missed["missed"].item() == 1 and perfect["missed"].item() == 0
+
+
+def test_an_answer_of_nothing_but_background_scores_nothing():
+    """Seven structures are known, a case shows one of them."""
+    label = torch.zeros(1, 1, 4, 16, 16, dtype=torch.uint8)
+    label[..., 4:12, 2:10] = 3
+    facts = Facts(classes=8, spacing_mm=(5.0, 2.0, 2.0))
+    empty = question.score(torch.zeros_like(label), {"label": label}, facts)
+    assert empty["dice"].item() == empty["dice_smallest"].item() == 0 and empty["missed"] == 1
+    perfect = question.score(label, {"label": label}, facts)
+    assert perfect["dice"].item() == perfect["dice_smallest"].item() == 1
 
 
 def test_pictures_are_what_they_say(cases):

@@ -1,5 +1,7 @@
 """Super-resolution of volumes of one's own."""
 
+from dataclasses import replace
+
 import nibabel
 import numpy as np
 import pytest
@@ -43,3 +45,24 @@ def test_hu_are_kept_and_other_units_put_on_the_common_scale(unit):
         assert high.min() == 0 and 200 < high.max() <= brightest
     else:
         assert high.min() == -1000 and high.max() == 1000
+
+
+def test_blocks_lie_where_something_is():
+    fine = torch.full((40, 90, 90), -1000.0)
+    fine[20:34, 50:80, 8:30] = 200
+    places = own.filled(fine, 2, 24, -500.0)
+    assert places and all(20 <= z + 6 <= 34 for z, _, _ in places)
+    for z, y, x in places:
+        block = fine[z : z + 12, y : y + 24, x : x + 24]
+        assert block.shape == (12, 24, 24) and (block > 0).float().mean() > 0.5
+
+
+def test_small_volumes_are_named_and_left_out_on_request():
+    data = volumes(5)
+    thin = replace(data.volumes[1], image=data.volumes[1].image[:5])
+    data = replace(data, volumes=(data.volumes[0], thin, *data.volumes[2:]))
+    with pytest.raises(CourseError, match=r"p1 has 5 x 31 x 32 voxels.*--skip"):
+        own.own_cases(data, "smoke", 0)
+    splits = own.own_cases(data, "smoke", 0, skip=True)
+    assert "p1" not in {name for part in PARTS for name in getattr(splits, part).subject}
+    assert any("p1: smaller than a block" in note for note in splits.notes)

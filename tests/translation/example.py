@@ -19,7 +19,8 @@ def scans(count: int = 4, target: str | None = "a.u.") -> Scans:
         targets = {"a.u.": 2 - image, "HU": 2000 * (1 - image) - 600}
         labels = {"target": targets[target]} if target else {}
         spacing = (2.0, 1 + k / 2, 1 + k / 2)
-        volumes.append(Volume(image, spacing, "abcdefgh"[k], "a.u.", (0.0, 0.0, 0.0), labels))
+        about = ("abcdefgh"[k], "a.u.", (0.0, 0.0, 0.0), labels)
+        volumes.append(Volume(image, spacing, *about, target_unit=target or "a.u."))
     return Scans(Path("mine"), "measured", "mine", tuple(volumes))
 
 

@@ -51,6 +51,16 @@ def test_what_is_asked_of_ct_alone_is_undefined_elsewhere():
             assert bool(values.isnan().all()) == (asked and undefined), name
 
 
+def test_targets_in_other_units_keep_their_range_whatever_their_values():
+    """Values far below zero are no CT as long as nobody says so."""
+    from dataclasses import replace
+
+    data = scans(target="HU")
+    plain = tuple(replace(volume, target_unit="a.u.") for volume in data.volumes)
+    facts = own.own_cases(replace(data, volumes=plain), "smoke", 0).facts
+    assert not facts.hounsfield and facts.target_range == pytest.approx((-600, 1400), abs=5)
+
+
 def test_distances_are_in_the_millimetres_of_each_volume():
     test = own.own_cases(scans(8, "HU"), "smoke", 0).test
     batch, facts = test.tensors, test.facts

@@ -68,12 +68,22 @@ def _affine(
 
 
 @lru_cache(maxsize=1024)
-def landmarks(piece: Template, shape: tuple[int, ...], pixel: float, region: str) -> Tensor:
+def landmarks(
+    piece: Template, shape: tuple[int, ...], pixel: float, region: str, rim: bool = False
+) -> Tensor:
     """Points on borders between tissues, far from one another, (16, d) in pixels of the template.
 
-    Background, skin and fat have none: their borders are told apart too easily.
+    In a head they lie in the brain itself, its surface included; with `rim` on skull, marrow,
+    muscle, fat and skin, which are told apart easily and move on their own. In a chest they lie in
+    all but the background, the lung, and fat. Without such a border in the field of view, the
+    middle is the only landmark, and of the rim there is none: nan.
     """
-    soft = piece.tissue > labels(region)["fat"]
+    numbers = labels(region)
+    if region == "brain":
+        brain = piece.tissue > numbers["csf"]
+        soft = (piece.tissue > 0) & (piece.tissue < numbers["csf"]) if rim else brain
+    else:
+        soft = piece.tissue > numbers["fat"]
     border = np.zeros_like(soft)
     for axis in range(soft.ndim):
         change = np.diff(piece.tissue.astype(np.int16), axis=axis) != 0
@@ -88,6 +98,8 @@ def landmarks(piece: Template, shape: tuple[int, ...], pixel: float, region: str
     points = (mm - centre) / pixel + middle
     points = points[(np.abs(points - middle) < 0.42 * np.array(shape)).all(1)]
     if not len(points):  # a field of view within one tissue
+        if rim:
+            return torch.full((LANDMARKS, len(shape)), torch.nan)
         points = middle[None]
     chosen = [int(np.argmin(((points - middle) ** 2).sum(1)))]
     distance = np.full(len(points), np.inf)

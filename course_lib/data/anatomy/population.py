@@ -57,6 +57,7 @@ def population(
         label           (n, 1, *spatial) uint8, see `tissues.labels(region)`
         displacement    (n, d, *spatial), case(x) = template(x + u(x)); inverse: the way back
         landmarks       (n, 16, d) in the case; template_landmarks: the same points before
+        rim             (n, 16, d) the same around the brain, on skull, fat and skin; no chest's
     `subject` is the donor (what a split must keep apart), `group` the site.
     Raises CourseError for unknown names and impossible sizes.
     """
@@ -177,11 +178,16 @@ def _draw(
         pixel_mm=pixel,
         generators=generators,
     )
-    before = torch.stack([landmarks(piece, shape, pixel, region) for piece in pieces])
+    before, around = (
+        torch.stack([landmarks(piece, shape, pixel, region, rim) for piece in pieces])
+        for rim in (False, region == "brain")
+    )
+    rim = {"rim": carry(around, displacement, inverse)} if region == "brain" else {}
     return render(specimen, machines, contrasts, phase) | {
         "label": sampler.tissue(sampler.grid(displacement, 1)).to(torch.uint8)[:, None],
         "displacement": displacement,
         "inverse": inverse,
         "landmarks": carry(before, displacement, inverse),
         "template_landmarks": before,
+        **rim,
     }

@@ -1,44 +1,59 @@
-"""Folders of 2D pictures."""
+"""Folders of 2D pictures without anything said of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from course_lib.data.own import folders, given, picture_sets, subjects
 from course_lib.data.own.kinds import Pictures
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-
 
 def holds(place: Path) -> bool:
-    """Whether a folder holds pictures."""
-    return any(file.suffix.lower() in SUFFIXES for file in place.iterdir())
+    """Whether a folder, or one below it, holds pictures."""
+    return bool(folders.pictures(place))
 
 
 def read(place: Path, reading: Reading, unverified: bool = False) -> Pictures:
-    """All pictures of a folder in grey, in the order of their names."""
-    files = sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES)
+    """All pictures below a folder in grey, in the order of their names.
+
+    Raises CourseError, naming them all, for pictures that cannot be read, unless the user skips
+    them.
+    """
+    found = folders.pictures(place)
+    open_ = picture_sets.opened(found)
+    left_out = folders.left_out(place, open_.left_out, reading.skip)
+    if not open_.positions:
+        raise CourseError(f"{place} holds no picture that can be read.")
+    below = folders.paths(place, [found[k] for k in open_.positions])
+    names, people = folders.names(below), subjects.of(below, reading)
+    split, of_split = given.of(place, below, people, reading)
     return Pictures(
         source=place,
         provenance="measured: pictures of your own",
         licence="as you know it",
-        images=tuple(load(file).mean(0) for file in files),
-        names=tuple(file.stem for file in files),
-        subjects=tuple(file.stem for file in files),
+        images=Greys(open_.pictures),
+        names=tuple(names),
+        subjects=tuple(people),
+        given=given.by_name(names, split),
+        left_out=left_out,
+        notes=(*open_.notes, *subjects.said(below, reading), *of_split),
     )
 
 
-def load(file: Path) -> np.ndarray:
-    """A picture as float32 (C, y, x) in 0 … 1, one or three channels; CourseError if broken."""
-    from skimage import io, util
+class Greys(Sequence[np.ndarray]):
+    """Pictures as grey (y, x), the mean of their colours; decoded when they are asked for."""
 
-    try:
-        image = util.img_as_float32(io.imread(file))
-    except Exception as error:  # each of the many readers has errors of its own
-        raise CourseError(f"{file} cannot be read as a picture: {error}.") from error
-    if image.ndim == 2:
-        return image[None]
-    if image.ndim != 3 or image.shape[2] not in (3, 4):
-        raise CourseError(f"{file} has shape {image.shape}; a 2D grey or colour picture is needed.")
-    return np.ascontiguousarray(image[..., :3].transpose(2, 0, 1))
+    def __init__(self, colours: Sequence[np.ndarray]) -> None:
+        self.colours = colours
+
+    def __len__(self) -> int:
+        return len(self.colours)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return Greys(self.colours[place])
+        return self.colours[place].mean(0)

@@ -1,193 +1,25 @@
-"""Folders of volumes: Decathlon, NIfTI and DICOM, turned to LPS with their spacing kept."""
+"""Folders of volumes: Decathlon, nnU-Net, BIDS, NIfTI, NRRD and MHA, in LPS with their spacing."""
 
-import json
 from pathlib import Path
 
-import numpy as np
-
+from course_lib.data.own import described, groups, layouts, streams
 from course_lib.data.own.kinds import Scans
 from course_lib.data.own.reading import Reading
-from course_lib.data.volume import HU_RANGE, Volume, nifti
 from course_lib.errors import CourseError
-
-IMAGES = ("images", "imagesTr", "image", "source")
-OTHERS = {"labels": "label", "labelsTr": "label", "label": "label", "target": "target"}
-SUFFIXES = (".nii", ".nii.gz")
 
 
 def holds(place: Path) -> bool:
-    """Whether a folder holds volumes: a Decathlon description, NIfTI files or DICOM series."""
-    known = (place / "dataset.json").is_file() or _files(_images(place))
-    return bool(known) or any(_holds_dicom(folder) for folder in _folders(place))
+    """Whether a folder holds volumes: a description of them, or their files."""
+    return described.holds(place) or bool(groups.volumes_in(place))
 
 
 def read(place: Path, reading: Reading, unverified: bool = False) -> Scans:
     """The volumes of a folder.
 
-    Raises CourseError when a file is broken, or there is no series of several slices.
+    Raises CourseError when a file is broken.
     """
-    for form in (decathlon, nifti_folder, dicom_folder):
-        if (found := form(place)) is not None:
-            return found
-    raise CourseError(f"{place} holds no DICOM series of more than one slice.")
-
-
-def decathlon(place: Path) -> Scans | None:
-    """The labelled training volumes of a Medical Segmentation Decathlon folder, or None.
-
-    Where a file holds several contrasts, the first one is taken.
-    Source: Antonelli et al. 2022, doi 10.1038/s41467-022-30695-9.
-    """
-    file = place / "dataset.json"
-    if not file.is_file():
-        return None
-    try:
-        about = json.loads(file.read_text("utf-8"))
-        pairs = [(place / row["image"], place / row["label"]) for row in about["training"]]
-        names = {int(number): name for number, name in about.get("labels", {}).items()}
-        contrast = str(about["modality"]["0"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CourseError(
-            f"{file} is not a Decathlon description ({type(error).__name__}: {error}). Expected: "
-            "'modality', 'labels' and 'training', a list of image and label."
-        ) from error
-    inside = [f for pair in pairs for f in pair if f.resolve().is_relative_to(place.resolve())]
-    if len(inside) < 2 * len(pairs):
-        raise CourseError(f"{file} names files outside its own folder.")
-    unit = "HU" if contrast.upper() == "CT" else "a.u."
-    return Scans(
-        source=place,
-        provenance=f"measured: {contrast} volumes of your own, labels as given",
-        licence=str(about.get("licence", "as you know it")),
-        volumes=tuple(_volume(image, {"label": label}, unit) for image, label in pairs),
-        names={number: name for number, name in names.items() if number > 0},
-    )
-
-
-def nifti_folder(place: Path) -> Scans | None:
-    """NIfTI volumes directly in the folder, or in `images/` beside `labels/` (or `source/` beside
-    `target/`) with equal file names; None if there are none."""
-    if not (files := _files(_images(place))):
-        return None
-    others = {word: place / name for name, word in OTHERS.items() if (place / name).is_dir()}
-    return Scans(
-        source=place,
-        provenance="measured: volumes of your own",
-        licence="as you know it",
-        volumes=tuple(
-            _volume(file, {word: folder / file.name for word, folder in others.items()})
-            for file in files
-        ),
-    )
-
-
-def dicom_folder(place: Path) -> Scans | None:
-    """DICOM series in the folder or in folders below it, one subject for each folder directly
-    below `place`; None if there is none. Of a subject's series the one with most slices is taken.
-    """
-    from SimpleITK import ImageSeriesReader
-
-    series: dict[str, tuple[str, ...]] = {}
-    for folder in _folders(place):
-        if not _holds_dicom(folder):
-            continue
-        subject = _subject(folder, place)
-        for number in ImageSeriesReader.GetGDCMSeriesIDs(str(folder)):
-            files = ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), number)
-            if len(files) > max(1, len(series.get(subject, ()))):  # one file: a report, a plan
-                series[subject] = files
-    if not series:
-        return None
-    return Scans(
-        source=place,
-        provenance="measured: DICOM series of your own",
-        licence="as you know it",
-        volumes=tuple(_series(files, subject) for subject, files in series.items()),
-    )
-
-
-def _holds_dicom(folder: Path) -> bool:
-    """Whether the folder's first file that is not hidden is DICOM, whatever its name."""
-    from pydicom.misc import is_dicom
-
-    files = (file for file in sorted(folder.iterdir()) if file.is_file() and file.name[0] != ".")
-    return any(is_dicom(file) for file, _ in zip(files, range(5), strict=False))
-
-
-def _folders(place: Path) -> list[Path]:
-    """The folder and all below it."""
-    return [place, *sorted(f for f in place.rglob("*") if f.is_dir())]
-
-
-def _images(place: Path) -> Path:
-    """The folder that holds the images: one of IMAGES, or the place itself."""
-    return next((place / name for name in IMAGES if _files(place / name)), place)
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(f for f in folder.iterdir() if f.name.endswith(SUFFIXES) and f.name[0] != ".")
-
-
-def _subject(folder: Path, place: Path) -> str:
-    """The name of the first folder below `place`: all series within are of one subject."""
-    below = folder.relative_to(place).parts
-    return below[0] if below else place.name
-
-
-def _volume(file: Path, others: dict[str, Path], unit: str | None = None) -> Volume:
-    """A NIfTI image with what belongs to it on the same grid."""
-    image, spacing, origin = _read(file, np.float32)
-    labels = {}
-    for word, other in others.items():
-        if not other.is_file():
-            raise CourseError(f"{file} has no partner {other}. Both need the same file name.")
-        labels[word] = _read(other, np.int16 if word == "label" else np.float32)[0]
-        if labels[word].shape != image.shape:
-            raise CourseError(
-                f"{other} has shape {labels[word].shape} and its image {image.shape} (z, y, x). "
-                "Resample one onto the grid of the other first."
-            )
-    if unit is None:  # NIfTI does not say; nothing but CT has values far below zero
-        unit = "HU" if image.min() < -500 else "a.u."
-    if unit == "HU":
-        np.clip(image, *HU_RANGE, out=image)
-    return Volume(image, spacing, file.name.partition(".nii")[0], unit, origin, labels)
-
-
-def _read(file: Path, kind: type) -> tuple[np.ndarray, tuple, tuple]:
-    from nibabel.filebasedimages import ImageFileError
-
-    try:
-        return nifti(file, kind)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
-        raise CourseError(f"{file} cannot be read as a NIfTI volume: {error}.") from error
-
-
-def _series(files: tuple[str, ...], subject: str) -> Volume:
-    """One DICOM series, turned to LPS, CT in HU.
-
-    Raises CourseError when slices are missing or lie at uneven distances.
-    """
-    import pydicom
-    import SimpleITK
-
-    heads = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
-    if all("ImagePositionPatient" in head for head in heads):
-        places = np.array([head.ImagePositionPatient for head in heads], float)
-        steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
-        if steps.max() - steps.min() > 0.01 * max(steps.mean(), 0.1):
-            raise CourseError(
-                f"The slices of {Path(files[0]).parent} lie {steps.min():.2f} to "
-                f"{steps.max():.2f} mm apart: one may be missing. Even distances are needed."
-            )
-    reader = SimpleITK.ImageSeriesReader()
-    reader.SetFileNames(files)
-    turned = SimpleITK.DICOMOrient(reader.Execute(), "LPS")
-    image = SimpleITK.GetArrayFromImage(turned).astype(np.float32)
-    unit = "HU" if heads[0].get("Modality") == "CT" else "a.u."
-    if unit == "HU":
-        np.clip(image, *HU_RANGE, out=image)
-    spacing, origin = turned.GetSpacing()[::-1], turned.GetOrigin()[::-1]
-    return Volume(image, spacing, subject, unit, origin)
+    if described.holds(place):
+        return streams.scans(place, described.read(place, reading), reading)
+    if groups.volumes_in(place):
+        return streams.scans(place, layouts.read(place, reading), reading)
+    raise CourseError(f"{place} holds no volumes.")

@@ -20,10 +20,11 @@ class Threshold:
         self.image, self.label = image, label
 
     def __call__(self, structure: int, low: float, high: float) -> tuple[Tensor, float]:
-        """(mask (H, W) of the pixels with low ≤ intensity ≤ high, its Dice with the structure)."""
+        """(mask (H, W) of the pixels with low ≤ intensity ≤ high, its Dice with the structure, 0
+        where the picture has none)."""
         mask = (self.image >= low) & (self.image <= high)
         truth = one_hot(self.label[None], [structure])
-        return mask, float(dice(mask[None, None], truth))
+        return mask, float(dice(mask[None, None], truth).nan_to_num(0))
 
     def best(self, structure: int) -> tuple[float, float, float]:
         """The window (low, high) with the highest Dice among steps of 0.05, and that Dice."""

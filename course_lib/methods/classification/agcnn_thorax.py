@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Loss, Method, Stage
+from course_lib.parts.cells import Cells
 from course_lib.parts.intensity import unit_range
 from course_lib.parts.resnet import ResNet
 
@@ -38,11 +39,10 @@ CROPS = ("attention", "random", "outline")
 STRIDES = (1, 2, 2, 1)
 
 
-def heat_map(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """max over channels of |maps| (N, K, h, w), enlarged to `size` and scaled to 0 … 1 per case:
-    (N, H, W)."""
-    heat = maps.abs().amax(dim=1, keepdim=True)
-    heat = F.interpolate(heat, size=size, mode="bilinear", align_corners=False)[:, 0]
+def heat_map(maps: Tensor, size: tuple[int, int], cells: Cells) -> Tensor:
+    """max over channels of |maps| (N, K, h, w), whose `cells` lie so in the image, enlarged to
+    `size` and scaled to 0 … 1 per case: (N, H, W)."""
+    heat = cells.enlarged(maps.abs().amax(dim=1, keepdim=True), size)[:, 0]
     low, high = heat.amin((1, 2), keepdim=True), heat.amax((1, 2), keepdim=True)
     return (heat - low) / (high - low).clamp_min(1e-6)
 
@@ -112,13 +112,14 @@ class AGCNN(Method):
             "fusion": self.fusion.parameters(),
         }
 
-    def boxes(self, heat: Tensor, mask: Tensor) -> list[tuple[int, ...]]:
-        """Where to look again, from heat maps (N, H, W); the outlines (N, 1, H, W) are for the
-        control that may see them."""
+    def boxes(self, heat: Tensor, batch: Batch) -> list[tuple[int, ...]]:
+        """Where to look again, from heat maps (N, H, W); only the control that may see outlines
+        asks for them."""
         size = heat.shape[1], heat.shape[2]
-        found = [attended_box(one, self.tau) for one in heat.detach().cpu().numpy()]
         if self.crop == "outline":
-            found = [attended_box(one > 0, 0.5) for one in mask[:, 0].cpu().numpy()]
+            found = [attended_box(one > 0, 0.5) for one in batch["mask"][:, 0].cpu().numpy()]
+        else:
+            found = [attended_box(one, self.tau) for one in heat.detach().cpu().numpy()]
         square = [at_least(box, min(size) // 4, size) for box in found]
         if self.crop == "random":
             square = [self._anywhere(box, size) for box in square]
@@ -142,7 +143,7 @@ class AGCNN(Method):
         if self.stage == "global":
             return scores
         size = unit.shape[-2], unit.shape[-1]
-        boxes = self.boxes(heat_map(last.detach(), size), batch["mask"])
+        boxes = self.boxes(heat_map(last.detach(), size, self.whole.cells()[-1]), batch)
         crops = [
             one[None, :, t:b, left:right]
             for one, (t, left, b, right) in zip(unit, boxes, strict=True)

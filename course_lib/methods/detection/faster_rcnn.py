@@ -9,9 +9,11 @@ classifier uses, so that proposals cost next to nothing. Per image:
     loss = BCE + smooth L1 of up to 64 sampled anchors  +  CE + smooth L1 of up to 32 regions
 
 both trained together, the proposals taken as given; the four terms' weights, one each, are options.
-Of the anchors and of the regions a quarter are objects: sampling does here what the focal loss does
-in RetinaNet. True boxes, exact and jittered, are among the training regions, or the head would see
-no object before the RPN finds one.
+Sampling does here what the focal loss does in RetinaNet. Against the paper: of the anchors and of
+the regions a quarter are objects instead of half; an anchor is an object from an IoU of 0.5 on
+instead of 0.7, because nodules are small; and the other anchors are the highest-scoring ones of 512
+random ones instead of random ones. True boxes, exact and jittered, are among the training regions,
+or the head would see no object before the RPN finds one.
 
 Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores, labels. Shrunk: a small backbone with a
 pyramid (the finest map, stride 4, serves both stages), 32 maps, square anchors of six sizes, head
@@ -38,10 +40,12 @@ from course_lib.parts.detection.boxes import (
     suppress_classes,
     targets,
 )
-from course_lib.parts.detection.pyramid import STRIDES, Pyramid
+from course_lib.parts.detection.pyramid import Pyramid
 from course_lib.parts.detection.roi_align import roi_align
 
 SIDES = (5.0, 7.0, 10.0, 14.0, 20.0, 28.0)
+"""Of nodules; facts of other data sets name those of their boxes (`proposal_sides`,
+`anchor_ratios`)."""
 ANCHORS_SAMPLED, REGIONS_SAMPLED = 64, 32
 REGION_CODE = torch.tensor([10.0, 10.0, 5.0, 5.0])
 """The head's box codes are divided by 0.1, 0.1, 0.2, 0.2, as in the paper's code: corrections of
@@ -49,7 +53,8 @@ proposals are small."""
 
 
 class FasterRCNN(Method):
-    """`proposals`: regions per image that reach the second stage; `context`: the side of the region
+    """`proposals`: regions per image that reach the second stage, more where the data's facts say
+    that an image holds many things (`most_boxes`); `context`: the side of the region
     looked at over the side of the proposal; `objectness`, `proposal_box`, `region_class`,
     `region_box`: weights of the terms."""
 
@@ -72,7 +77,10 @@ class FasterRCNN(Method):
 
     def build(self, facts: Facts) -> None:
         """One backbone, the proposal network on it, and the head that looks again."""
-        width, count = self.width, len(SIDES)
+        self.sides = facts.get("proposal_sides", SIDES)
+        self.ratios = facts.get("anchor_ratios", (1.0,))
+        self.regions = max(self.proposals, 2 * facts.get("most_boxes", 0))
+        width, count = self.width, len(self.sides) * len(self.ratios)
         self.features = Pyramid(facts.channels, facts.window, width, levels=1)
         self.rpn = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True))
         self.rpn_score = nn.Conv2d(width, count, 1)
@@ -90,7 +98,11 @@ class FasterRCNN(Method):
         shared = self.rpn(fine)
         scores = self.rpn_score(shared).permute(0, 2, 3, 1).flatten(1)
         codes = self.rpn_code(shared).permute(0, 2, 3, 1).reshape(len(image), -1, 4)
-        return fine, scores, codes, anchors(*fine.shape[-2:], STRIDES[0], SIDES).to(image)
+        return fine, scores, codes, self._anchors(fine).to(image)
+
+    def _anchors(self, fine: Tensor) -> Tensor:
+        """All anchors (A, 4) of the finest map."""
+        return anchors(*fine.shape[-2:], self.features.cells[0], self.sides, self.ratios)
 
     def propose(self, image: Tensor, scores: Tensor, codes: Tensor, every: Tensor) -> list[Tensor]:
         """The best boxes (k, 4) inside each image, which carry no gradient."""
@@ -98,11 +110,11 @@ class FasterRCNN(Method):
         limit = image.new_tensor([height, width, height, width])
         found = []
         for score, code in zip(scores.detach(), codes.detach(), strict=True):
-            best = score.topk(min(200, len(score))).indices
+            best = score.topk(min(max(200, 4 * self.regions), len(score))).indices
             boxes = torch.minimum(decode(code[best], every[best]).clamp_min(0), limit)
             whole = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= 1
             boxes, kept = boxes[whole], score[best][whole]
-            found.append(boxes[suppress(boxes, kept, 0.5, self.proposals)])
+            found.append(boxes[suppress(boxes, kept, 0.5, self.regions)])
         return found
 
     def look(self, fine: Tensor, regions: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -112,7 +124,7 @@ class FasterRCNN(Method):
         case = torch.cat([torch.full((len(r),), k) for k, r in enumerate(regions)]).to(boxes.device)
         middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
         wider = torch.cat([middle - self.context * half, middle + self.context * half], 1)
-        seen = self.head(roi_align(fine, wider, case, STRIDES[0]))
+        seen = self.head(roi_align(fine, wider, case, self.features.cells[0]))
         return self.head_class(seen), self.head_code(seen).view(len(boxes), -1, 4)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:

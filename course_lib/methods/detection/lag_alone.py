@@ -6,8 +6,9 @@ Short lags and fast growth go together, because the lag is growth in size times 
 is told the dates must beat this. With `label` also the label of the visit before is told: all that
 tLSTM is told, less the images.
 
-Days (N, T) and growth (N, T) 1, 0 or -1 unknown → the probability of fast growth before each visit,
-(N, T). Where all lags are equal, and before training, it is the same for all series.
+Days (N, T) and what was reported before, (N, T) 1, 0 or -1 unknown → the probability of fast
+growth before each visit, (N, T). Where all lags are equal, and before training, it is the same for
+all series.
 Source: none.
 """
 
@@ -47,6 +48,6 @@ class LagAlone(Classical):
         """Log of the lag in years, and the label of the visit before: 1, -1 or 0 unknown or not
         told. (N, T, 2)."""
         lag = F.pad(batch["days"].cpu().diff(dim=1), (1, 0)).clamp_min(1) / 365
-        before = F.pad(batch["growth"].cpu()[:, :-1], (1, 0), value=-1.0)
+        before = batch["reported"].cpu()
         before = torch.where(before < 0, 0, 2 * before - 1) * self.label
         return torch.stack([lag.log(), before], -1)

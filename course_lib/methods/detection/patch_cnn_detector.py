@@ -64,7 +64,8 @@ class PatchCNNDetector(Method):
         self.side = sides[there].mean(-1).median()
 
     def _patches(self, image: Tensor, centre: Tensor) -> Tensor:
-        """Windows (k, C, 24, 24) around centres (k, 2) of a padded image (C, H + 24, W + 24)."""
+        """Windows (k, C, 24, 24) of a padded image (C, H + 24, W + 24) around centres (k, 2), whole
+        pixels from the image's edge: twelve pixels before it, twelve from it on."""
         span = torch.arange(PATCH, device=image.device)
         rows, columns = centre[:, :1] + span, centre[:, 1:] + span
         return image[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
@@ -105,7 +106,7 @@ class PatchCNNDetector(Method):
         height, width = batch["image"].shape[-2:]
         rows, columns = (torch.arange(self.stride // 2, n, self.stride) for n in (height, width))
         grid = torch.cartesian_prod(rows, columns).to(images.device)
-        centre = grid.float() + 0.5
+        centre = grid.float()  # a window has as many pixels before its centre as from it on
         every = torch.cat([centre - self.side / 2, centre + self.side / 2], 1)
         for image in images:
             scores, labels = self.network(self._patches(image, grid)).sigmoid().max(1)
@@ -116,15 +117,15 @@ class PatchCNNDetector(Method):
 
 
 def places_on(boxes: Tensor, extent: Tensor) -> Tensor:
-    """A pixel near the middle of each box (K, 4), (K, 2)."""
+    """The centre of a window near the middle of each box (K, 4), (K, 2): an edge between pixels."""
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     jitter = torch.rand(len(boxes), 2, device=boxes.device) - 0.5
     middle = middle + jitter * (boxes[:, 2:] - boxes[:, :2]).clamp(max=8) / 2
-    return torch.minimum(middle.long().clamp_min(0), extent - 1)
+    return torch.minimum(middle.round().long().clamp_min(0), extent - 1)
 
 
 def places_off(boxes: Tensor, extent: Tensor) -> Tensor:
-    """Up to `CANDIDATES` random pixels in no box (K, 4), (k, 2)."""
+    """Up to `CANDIDATES` random centres of windows in no box (K, 4), (k, 2)."""
     place = (torch.rand(4 * CANDIDATES, 2, device=boxes.device) * extent).long()
     inside = (place[:, None] >= boxes[:, :2] - 1) & (place[:, None] <= boxes[:, 2:])
     return place[~inside.all(-1).any(1)][:CANDIDATES]

@@ -4,12 +4,11 @@
 
 Growth tends to stay as it was, and the networks are told the previous label. They must beat this.
 
-Growth (N, T) 1, 0 or -1 unknown → the probability of fast growth before each visit, (N, T); one
-half where the label before is unknown.
+What was reported before, (N, T) 1, 0 or -1 unknown → the probability of fast growth before each
+visit, (N, T); one half where the label before is unknown.
 Source: none.
 """
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, Facts
@@ -31,7 +30,7 @@ class PreviousLabel(Classical):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """The share after fast growth, what is missing to one after slow growth."""
-        before = F.pad(batch["growth"][:, :-1], (1, 0), value=-1.0)
+        before = batch["reported"]
         fast = before.new_full(before.shape, 0.5)
         fast[before == 1], fast[before == 0] = self.stays, 1 - self.stays
         return {"fast": fast}

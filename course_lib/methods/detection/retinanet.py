@@ -43,6 +43,7 @@ from course_lib.parts.detection.boxes import (
 )
 from course_lib.parts.detection.pyramid import STRIDES, Pyramid
 
+# Of nodules; facts of other data sets name those of their boxes (`anchor_sides`, `anchor_ratios`).
 SIDES = tuple(tuple(1.25 * s * 2 ** (k / 3) for k in range(3)) for s in STRIDES)
 PRIOR = 0.01
 LOSSES = ("focal", "cross_entropy", "ohem")
@@ -79,7 +80,8 @@ def subnet(width: int, outputs: int) -> nn.Sequential:
 
 class RetinaNet(Method):
     """`loss`: focal, cross_entropy or ohem; `gamma`, `alpha` of the focal loss; `classification`,
-    `box`: weights of the two terms; `ratios` of the anchors."""
+    `box`: weights of the two terms; `ratios` of the anchors, empty: those that the data's facts
+    name, or squares."""
 
     learning_rate = 1.5e-3
 
@@ -91,7 +93,7 @@ class RetinaNet(Method):
         classification: float = 1.0,
         box: float = 1.0,
         width: int = 32,
-        ratios: tuple[float, ...] = (1.0,),
+        ratios: tuple[float, ...] = (),
     ) -> None:
         super().__init__()
         if loss not in LOSSES:
@@ -102,7 +104,9 @@ class RetinaNet(Method):
 
     def build(self, facts: Facts) -> None:
         """The pyramid and its two subnets, the class subnet starting at the prior."""
-        count = len(SIDES[0]) * len(self.ratios)
+        self.sides = facts.get("anchor_sides", SIDES)
+        self.shapes = self.ratios or facts.get("anchor_ratios", (1.0,))
+        count = max(map(len, self.sides)) * len(self.shapes)
         self.features = Pyramid(facts.channels, facts.window, self.width)
         self.class_subnet = subnet(self.width, count * facts.classes)
         self.box_subnet = subnet(self.width, count * 4)
@@ -111,13 +115,16 @@ class RetinaNet(Method):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class logits (N, A, classes), box codes (N, A, 4) and anchors (A, 4) of all levels."""
         logits, codes, every = [], [], []
-        for level, stride, sides in zip(self.features(image), STRIDES, SIDES, strict=True):
+        levels = zip(self.features(image), self.features.cells, self.sides, strict=True)
+        for level, cells, sides in levels:
+            own = len(sides) * len(self.shapes)  # a level may have fewer than the subnets give
             for subnet_, parts, size in (
                 (self.class_subnet, logits, self.facts.classes),
                 (self.box_subnet, codes, 4),
             ):
-                parts.append(subnet_(level).permute(0, 2, 3, 1).reshape(len(image), -1, size))
-            every.append(anchors(*level.shape[-2:], stride, sides, self.ratios))
+                found = subnet_(level)[:, : own * size].permute(0, 2, 3, 1)
+                parts.append(found.reshape(len(image), -1, size))
+            every.append(anchors(*level.shape[-2:], cells, sides, self.shapes))
         return torch.cat(logits, 1), torch.cat(codes, 1), torch.cat(every).to(image)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:

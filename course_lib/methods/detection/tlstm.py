@@ -13,10 +13,10 @@ the hidden state in the gates. `time` chooses: "gates", "cell", or "none", a cel
 `memory=False` is a CNN on each visit alone. `shuffle_lags` gives the lags of another series, the
 control that must lose the gain. Labels of the visit itself are never an input.
 
-Series (N, T, 1, 32, 32) HU, days (N, T), growth (N, T) 1, 0 or -1 unknown → the probability of fast
-growth before each visit, (N, T). Here the answer lies in the *change* of size, and v1 has no
-product of features and state that could take it: the features of the visit before join x.
-Shrunk: a CNN of four layers instead of a deep one, one label instead of the report's.
+Series (N, T, 1, 32, 32) HU, days (N, T), labels reported before (N, T) 1, 0 or -1 unknown → the
+probability of fast growth before each visit, (N, T). Here the answer lies in the *change* of size,
+and v1 has no product of features and state that could take it: the features of the visit before
+join x. Shrunk: a CNN of four layers instead of a deep one, one label instead of the report's.
 
 480 series are few: without a remedy, tLSTM and `lstm` know them by heart. Dropout 0.3, decay 0.01,
 series mirrored at random: the best of 8 settings (dropout, mirroring, width, mean over the image,
@@ -106,7 +106,7 @@ class TLSTM(Method):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits of fast growth before each visit, (N, T)."""
-        series, growth = batch["series"], batch["growth"]
+        series, reported = batch["series"], batch["reported"]
         count, visits = series.shape[:2]
         images = normalised(series.flatten(0, 1), self.facts.window)
         x = self.network(images).view(count, visits, -1)
@@ -120,7 +120,7 @@ class TLSTM(Method):
             label = torch.zeros(count, 2, device=x.device)
             if self.memory:
                 here = torch.cat([here, x[:, max(0, visit - 1)]], 1)
-                before = growth[:, visit - 1] if visit else growth.new_full((count,), -1.0)
+                before = reported[:, visit]
                 label = torch.stack([before == 1, before == 0], 1).to(x)
             h, c = self.cell(here, label, lag[:, visit : visit + 1], c)
             if not self.memory:

@@ -13,7 +13,8 @@ mean squared error of the scaled residual, from random wrong poses around the tr
 group, those before it are nearly right already. At test the hierarchy runs three times.
 
 Shrunk: one zone of the pose space and one patient; 12 anchors on a grid in the chest; regions of
-16 x 16 pixels; all pixels of about 12 mm instead of below 1 mm.
+16 x 16 pixels; all pixels of about 12 mm instead of below 1 mm. The regions move with the anchors,
+but unlike the paper's they do not turn with the pose in the plane, nor grow with its depth.
 
 Miao, Wang & Liao 2016, IEEE TMI 35(5):1352-1363, doi 10.1109/TMI.2016.2521800.
 """

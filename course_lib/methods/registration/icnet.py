@@ -12,7 +12,8 @@ only voxels that fold pay a fine, so that ordinary smoothness can stay weak.
 
 Pairs (N, 1, *spatial) with standardised brightness, sides divisible by 16 → fields (N, d, *spatial)
 in voxels, at most `reach`: the output is a tanh. Four strided convolutions go down, transposed ones
-come up, starting width 8. Shrunk: one convolution per level; reach 12 voxels of 3.5 mm instead of 7
+come up. Shrunk: widths 8, 16, 32, 32, 32, where the authors' code doubles to 128; two convolutions
+per level down and one up; no affine alignment beforehand; reach 12 voxels of 3.5 mm instead of 7
 of about 2. The paper's weights (folding 10⁵, smoothness 0.5) and step (5e-4) are not ours (100, 5,
 4e-3), which were the best of seven settings on validation after 250 steps; with folding 10⁵ and
 the paper's step the error hardly moved. In volumes the step is 1e-3.

@@ -12,7 +12,8 @@ pixel cross-entropy. Training is decoupled: first kU-Net alone, then the LSTMs o
 features, last both. Input and output (N, 1, D, H, W), any depth.
 
 Shrunk: U-Nets of 8 to 32 maps, states of 8 and 4. The survey has the LSTM run along all three
-axes; that is PyraMiD-LSTM, this one goes along z only.
+axes; that is PyraMiD-LSTM, this one goes along z only. Each stage starts anew at the full rate,
+the last one, on pretrained networks, too; kU-Net alone has half of the steps.
 
 Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, doi 10.48550/arXiv.1609.01006.
 """

@@ -46,13 +46,13 @@ def upsampling(classes: int, factor: int) -> nn.ConvTranspose2d:
 
 
 class FCNetwork(nn.Module):
-    """(N, 1, H, W) → (N, classes, H, W), any height and width."""
+    """(N, channels, H, W) → (N, classes, H, W), any height and width."""
 
-    def __init__(self, classes: int, stride: int) -> None:
+    def __init__(self, channels: int, classes: int, stride: int) -> None:
         super().__init__()
         self.encoder = nn.ModuleList(
             nn.Sequential(two_convolutions(before, after), nn.MaxPool2d(2, ceil_mode=True))
-            for before, after in pairwise((1, *WIDTHS))
+            for before, after in pairwise((channels, *WIDTHS))
         )
         taps = TAPS[stride]
         self.score = nn.ModuleList(nn.Conv2d(c, classes, 1) for c in WIDTHS[: -taps - 1 : -1])
@@ -86,4 +86,4 @@ class FCN(Segmenter):
 
     def build(self, facts: Facts) -> None:
         """The network, run slice by slice."""
-        self.network = SliceBySlice(FCNetwork(facts.classes, self.stride))
+        self.network = SliceBySlice(FCNetwork(facts.channels, facts.classes, self.stride))

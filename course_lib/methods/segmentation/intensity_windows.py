@@ -53,7 +53,7 @@ class IntensityWindows(Classical):
         """Labels, uint8; without `prepare` everything is background."""
         image = batch["image"]
         if not self.counts:
-            return torch.zeros_like(image, dtype=torch.uint8)
+            return torch.zeros_like(image[:, :1], dtype=torch.uint8)
         counts = self.counts[self.smoothing]
         total = counts.sum(1, keepdims=True).clip(1)
         table = ((counts + 0.5) / total * (total / total.sum()) ** self.prior).argmax(0)
@@ -64,7 +64,8 @@ class IntensityWindows(Classical):
         return torch.from_numpy(labels).to(image.device)
 
     def _bins(self, batch: Batch, smoothing: float) -> np.ndarray:
-        image = standardise(batch).cpu().numpy()
+        stack = standardise(batch)
+        image = (stack if stack.shape[1] == 1 else stack.mean(1, keepdim=True)).cpu().numpy()
         if smoothing:
             image = ndimage.gaussian_filter(image, (0, 0, 0, smoothing, smoothing))
         return ((image + 1.5) / 3 * BINS).astype(np.int64).clip(0, BINS - 1)

@@ -67,7 +67,7 @@ class RandomForest(Classical):
         """Labels, uint8; without `prepare` everything is background."""
         image = batch["image"]
         if not self.forests:
-            return torch.zeros_like(image, dtype=torch.uint8)
+            return torch.zeros_like(image[:, :1], dtype=torch.uint8)
         forest = self.forests[self.leaf]
         votes = forest.predict_proba(features(batch)).astype(np.float32)
         votes = votes.reshape(len(image), *image.shape[2:], -1)
@@ -78,8 +78,21 @@ class RandomForest(Classical):
 
 
 def features(batch: Batch) -> np.ndarray:
-    """(N, 1, D, H, W) → one row for each voxel, (N·D·H·W, 17) float32."""
-    image = standardise(batch)[:, 0].cpu().numpy()
+    """(N, C, D, H, W) → one row for each voxel, (N·D·H·W, 13 C + 4) float32."""
+    columns = [column for image in standardise(batch).unbind(1) for column in _filtered(image)]
+    shape = columns[0].shape
+    for axis in (1, 2, 3):
+        line = np.linspace(-1, 1, shape[axis], dtype=np.float32)
+        along = [-1 if a == axis else 1 for a in range(4)]
+        columns.append(np.broadcast_to(line.reshape(along), shape))
+    # Left and right look alike, so the distance from the middle says more than the side.
+    columns.append(np.abs(columns[-1]))
+    return np.stack(columns, -1).reshape(-1, len(columns)).astype(np.float32)
+
+
+def _filtered(stack: Tensor) -> list[np.ndarray]:
+    """One channel (N, D, H, W) and what the filters make of it."""
+    image = stack.cpu().numpy()
     columns = [image]
     for scale in SCALES:
         sigma = (0, 0, scale, scale)
@@ -91,10 +104,4 @@ def features(batch: Batch) -> np.ndarray:
             sum(np.gradient(np.gradient(smooth, axis=a), axis=a) for a in (2, 3)),
             np.sqrt(spread),
         ]
-    for axis in (1, 2, 3):
-        line = np.linspace(-1, 1, image.shape[axis], dtype=np.float32)
-        shape = [-1 if a == axis else 1 for a in range(4)]
-        columns.append(np.broadcast_to(line.reshape(shape), image.shape))
-    # Left and right look alike, so the distance from the middle says more than the side.
-    columns.append(np.abs(columns[-1]))
-    return np.stack(columns, -1).reshape(-1, len(columns)).astype(np.float32)
+    return columns

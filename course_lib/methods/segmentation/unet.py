@@ -7,13 +7,14 @@ concatenating features (N, C, H, W). It learns from a few images.
 
 with w_c a weight of the true class (here one over the root of its frequency) and d₁, d₂ the
 distances to the nearest and second nearest object, so that narrow gaps count more; w₀ = 0 by
-default, because tissues touch everywhere, and w_c = 1 where it is not. Input (N, 1, D, H, W), each
-slice by itself.
+default, because tissues touch everywhere, and w_c = 1 where it is not. Input (N, channels, D, H,
+W), each slice by itself.
 
 Options: `skips=False` cuts the skips; `loss` takes another loss; `dims=3` makes it the 3D U-Net;
 `border` is w₀. Shrunk: 12 to 96 maps in four levels instead of 64 to 1024
 in five. Same padding instead of valid convolutions and cropping, batch normalisation (2015 had
-none), no elastic augmentation: the data are deformed already.
+none), and no augmentation on the fly, which is half of the paper: heads are deformed once, when
+they are drawn, and then seen again and again.
 
 Ronneberger, Fischer & Brox 2015, MICCAI, doi 10.1007/978-3-319-24574-4_28.
 """
@@ -69,7 +70,7 @@ class UNet(Segmenter):
 
     def build(self, facts: Facts) -> None:
         """The network in 2D, run slice by slice, or in 3D."""
-        network = UNetwork(1, facts.classes, self.widths, self.dims, self.skips)
+        network = UNetwork(facts.channels, facts.classes, self.widths, self.dims, self.skips)
         self.network = network if self.dims == 3 else SliceBySlice(network)
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:

@@ -10,13 +10,18 @@ import torch
 from torch import Tensor
 
 from course_lib.metrics.detection import Boxes, box_iou
+from course_lib.parts.cells import Cells
 
 MOST = 100
 """Boxes that a detector may return for one image."""
 
 
 def anchors(
-    height: int, width: int, stride: int, sides: Sequence[float], ratios: Sequence[float] = (1.0,)
+    height: int,
+    width: int,
+    cells: Cells,
+    sides: Sequence[float],
+    ratios: Sequence[float] = (1.0,),
 ) -> Tensor:
     """Anchors centred on each cell of a map of (height, width) cells, (height·width·A, 4).
 
@@ -27,7 +32,7 @@ def anchors(
         for grid in torch.meshgrid(torch.tensor(sides), torch.tensor(ratios), indexing="ij")
     )
     half = torch.stack([side * ratio.sqrt(), side / ratio.sqrt()], 1) / 2
-    y, x = (stride * (torch.arange(n) + 0.5) for n in (height, width))
+    y, x = (cells.middles(n) for n in (height, width))
     centre = torch.stack(torch.meshgrid(y, x, indexing="ij"), -1).view(-1, 1, 2)
     return torch.cat([centre - half, centre + half], -1).view(-1, 4)
 

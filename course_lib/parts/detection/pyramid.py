@@ -4,8 +4,9 @@ Lin et al. 2017, CVPR, doi 10.1109/CVPR.2017.106: maps of all depths get the sam
 deeper map, enlarged, is added to the finer one, so that fine maps know what coarse ones see.
 """
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from course_lib.parts.cells import Cells
 
 STRIDES = (4, 8, 16)
 
@@ -29,7 +30,7 @@ class Pyramid(nn.Module):
     """Images (N, C, H, W) → three maps (N, width, H/s, W/s), s = 4, 8, 16.
 
     H and W must be multiples of 16. `window`: values of black and white in the images; `levels`:
-    how many maps are wanted, finest first.
+    how many maps are wanted, finest first. `cells` tells where the maps' cells lie.
     """
 
     def __init__(
@@ -42,6 +43,9 @@ class Pyramid(nn.Module):
         self.deep = nn.Sequential(block(64, 96, 2), block(96, 96))
         self.lateral = nn.ModuleList(nn.Conv2d(n, width, 1) for n in (32, 64, 96))
         self.smooth = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(levels))
+        fine = Cells().behind(self.stem)
+        middle = fine.behind(self.middle)
+        self.cells = (fine, middle, middle.behind(self.deep))
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """The maps, finest first."""
@@ -50,5 +54,7 @@ class Pyramid(nn.Module):
         maps = [fine, middle, self.deep(middle)]
         maps = [lateral(each) for lateral, each in zip(self.lateral, maps, strict=True)]
         for level in (1, 0):
-            maps[level] = maps[level] + F.interpolate(maps[level + 1], scale_factor=2)
+            coarse = self.cells[level + 1].seen_from(self.cells[level])
+            size = maps[level].shape[-2], maps[level].shape[-1]
+            maps[level] = maps[level] + coarse.enlarged(maps[level + 1], size)
         return [smooth(each) for smooth, each in zip(self.smooth, maps, strict=False)]

@@ -8,14 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.parts.cells import Cells
+
 
 def roi_align(
-    features: Tensor, boxes: Tensor, case: Tensor, stride: float, size: int = 5, samples: int = 2
+    features: Tensor, boxes: Tensor, case: Tensor, cells: Cells, size: int = 5, samples: int = 2
 ) -> Tensor:
     """The mean of `samples`² bilinear samples in each of size x size bins of every box.
 
     Arguments:
-        features: (N, C, H, W), each cell the middle of a square of `stride` pixels.
+        features: (N, C, H, W); cells: where its cells lie in the image.
         boxes: (R, 4) top, left, bottom, right in pixels; case: (R,) the image of each.
     Returns (R, C, size, size). Beyond the map counts as zero.
     """
@@ -24,7 +26,11 @@ def roi_align(
     step = (torch.arange(count, device=boxes.device) + 0.5) / count
     rows = boxes[:, :1] + step * (boxes[:, 2:3] - boxes[:, :1])
     columns = boxes[:, 1:2] + step * (boxes[:, 3:4] - boxes[:, 1:2])
-    y, x = 2 * rows / (stride * height) - 1, 2 * columns / (stride * width) - 1
+    # For `grid_sample`, the map's outer edges, half a cell beyond the outermost cells, are ±1.
+    y, x = (
+        (2 * (place - cells.first) / cells.stride + 1) / side - 1
+        for place, side in ((rows, height), (columns, width))
+    )
     grid = torch.stack(
         [x[:, None].expand(-1, count, -1), y[:, :, None].expand(-1, -1, count)], dim=-1
     )

@@ -1,7 +1,6 @@
 """A network that reads an image twice: is there something, and which pixels is it?"""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.parts.intensity import unit_range
@@ -42,5 +41,8 @@ class Reader(nn.Module):
         maps = self.trunk.maps(image)
         scores = self.trunk.head(maps[-1].flatten(2).mean(2))
         layers = (layer(x) for layer, x in zip(self.pixels, maps, strict=True))
-        grown = [F.interpolate(x, image.shape[2:], mode="bilinear") for x in layers]
+        size = image.shape[2], image.shape[3]
+        grown = [
+            cells.enlarged(x, size) for cells, x in zip(self.trunk.cells(), layers, strict=True)
+        ]
         return scores, torch.stack(grown).sum(0)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from copy import deepcopy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.errors import CourseError
@@ -84,7 +83,7 @@ def cam(network: ResNet, image: Tensor) -> Tensor:
     with torch.no_grad():
         weights = network.head.weight[1] - network.head.weight[0]
         heat = class_activation(network.maps(image)[-1], weights)
-    return F.interpolate(heat, image.shape[2:], mode="bilinear", align_corners=False).relu()
+    return network.cells()[-1].enlarged(heat, (image.shape[2], image.shape[3])).relu()
 
 
 def grad_cam(network: ResNet, image: Tensor, stage: int = -1) -> Tensor:
@@ -105,7 +104,7 @@ def grad_cam(network: ResNet, image: Tensor, stage: int = -1) -> Tensor:
         scores = network.head(after.flatten(2).mean(2))
         (slope,) = torch.autograd.grad((scores[:, 1] - scores[:, 0]).sum(), maps)
     heat = (slope.mean((2, 3), keepdim=True) * maps.detach()).sum(1, keepdim=True)
-    return F.interpolate(heat, image.shape[2:], mode="bilinear", align_corners=False).relu()
+    return network.cells()[stage].enlarged(heat, (image.shape[2], image.shape[3])).relu()
 
 
 def occlusion(network: ResNet, image: Tensor, window: int = 12, step: int = 8) -> Tensor:

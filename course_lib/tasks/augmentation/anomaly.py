@@ -58,10 +58,22 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
     }
 
 
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The score, for healthy and for not, and what is true."""
+    value = prediction["score"]
+    return {"answer": torch.stack([-value, value], 1), "label": batch["label"]}
+
+
 def _pixel_auc(heat: Tensor, mask: Tensor) -> Tensor:
     """AUC of a map (N, 1, H, W) for the pixels of the nodule, (N,); nan without a nodule."""
     pairs = zip(heat.flatten(1), (mask.flatten(1) > 0.5).long(), strict=True)
     return torch.stack([classification.auc(values, inside) for values, inside in pairs])
+
+
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    score = batch["label"].float()
+    return {"score": score, "map": batch["mask"], "generated": batch["image"]}
 
 
 def pictures(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Panel]:
@@ -78,8 +90,10 @@ QUESTION = Question(
     title="Augmentation: what does not belong",
     fields={
         "image": Field("N 1 H H", "HU", "a patch of lung; in training, healthy lung"),
-        "label": Field("N", "class", "1 if a nodule was put there, or 0", HELD, dtype="int64"),
-        "mask": Field("N 1 H H", "share", "of a pixel inside the nodule", HELD),
+        "label": Field(
+            "N", "class", "1 if a nodule was put there, or 0", HELD, dtype="int64", answer=True
+        ),
+        "mask": Field("N 1 H H", "share", "of a pixel inside the nodule", HELD, answer=True),
     },
     facts={
         "dims": "2: pictures",
@@ -94,6 +108,7 @@ QUESTION = Question(
             "higher",
             "Area under the ROC curve: how often a random patch with a nodule scores higher than "
             "a random one without. Chance is 0.5.",
+            of_set="auc",
         ),
         "pixel_auc": Metric(
             "",
@@ -108,4 +123,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
+    evidence=evidence,
 )

@@ -105,6 +105,17 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
     }
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    probabilities = F.one_hot(batch["label"], 2).float()
+    return {"probabilities": probabilities, "generated": batch["image"]}
+
+
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities and the true classes."""
+    return {"answer": prediction["probabilities"], "label": batch["label"]}
+
+
 def image_features(image: Tensor, window: tuple[float, float]) -> Tensor:
     """(N, 1, H, W) → (N, 1280), of pictures in this window, enlarged to 64 pixels."""
     network = _network().to(image.device)
@@ -133,7 +144,7 @@ QUESTION = Question(
     title="Augmentation: few labelled nodules",
     fields={
         "image": Field("N 1 H H", "HU", "a patch of lung with a nodule in its middle"),
-        "label": Field("N", "class", "which of the two it is", dtype="int64"),
+        "label": Field("N", "class", "which of the two it is", dtype="int64", answer=True),
         "draw": Field("N", "seed", "of the picture to be made beside the case", dtype="int64"),
         "wanted": Field("N", "class", "of that picture", dtype="int64"),
     },
@@ -152,6 +163,7 @@ QUESTION = Question(
             "higher",
             "Area under the ROC curve: how often a random patch of class 1 (malignant) scores "
             "higher than a random one of class 0 (benign). Chance is 0.5.",
+            of_set="auc",
         ),
         "brier": Metric(
             "", "lower", "Squared error of the judge's probabilities; 0.5 for knowing nothing."
@@ -160,6 +172,7 @@ QUESTION = Question(
             "",
             "lower",
             "Expected calibration error, 10 bins: how far certainty differs from being right.",
+            of_set="ece 10",
         ),
         "sensitivity": Metric("", "higher", "Share of class 1 (malignant) that is called so."),
         "specificity": Metric("", "higher", "Share of class 0 (benign) that is called so."),
@@ -176,4 +189,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
+    evidence=evidence,
 )

@@ -13,8 +13,7 @@ Data sets say how many nodules may be learnt from: `nodules/300`, `nodules/100`,
 Split by patient, once and for all. Nodules of training and validation patients lie in the left
 lung, those of test patients in the right: no test background was seen in training, but all are of
 one scan, and the intervals say nothing about others. Each test patient counts with one nodule. The
-test cases come a second time as "other scanner": the same nodules, made smoother and noisier.
-"""
+test cases come a second time as "other scanner": the same, made smoother and noisier."""
 
 import zlib
 from dataclasses import dataclass, replace
@@ -178,6 +177,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     return result
 
 
+def evidence(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities and the true classes."""
+    return {"answer": prediction, "label": batch["label"]}
+
+
 def recalls(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
     """Whether each case of class 1, and each of class 0, is recognised; nan for the other."""
     hit = scores.correct(probabilities, label)
@@ -195,6 +199,11 @@ def shares(probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
         "brier": scores.brier(probabilities, label),
         "ece": scores.calibration_per_case(probabilities, label),
     }
+
+
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return torch.eye(len(facts.class_names), device=batch["label"].device)[batch["label"]]
 
 
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
@@ -221,13 +230,20 @@ SHARED = {
         "higher",
         "Area under the ROC curve: how often a case gets a higher probability of its class than a "
         "case of another class does. Chance is 0.5.",
+        of_set="auc",
     ),
     "balanced_accuracy": Metric(
-        "", "higher", "The mean of the classes' recalls at the most probable class."
+        "",
+        "higher",
+        "The mean of the classes' recalls at the most probable class.",
+        "balanced_accuracy",
     ),
     "brier": Metric("", "lower", "Squared error of the probabilities, 0 to 2."),
     "ece": Metric(
-        "", "lower", "Expected calibration error: how far certainty lies from the share of hits."
+        "",
+        "lower",
+        "Expected calibration error: how far certainty lies from the share of hits.",
+        of_set="ece 15",
     ),
 }
 METRICS = SHARED | {
@@ -238,14 +254,16 @@ METRICS = SHARED | {
 TRAINING = ("train", "batch")
 FIELDS = {
     "image": Field("N 1 H W", "HU", "lung with a nodule in it: the input"),
-    "mask": Field("N 1 H W", "class", "1 inside the readers' outline", dtype="uint8"),
-    "label": Field("N", "class", "1 where the readers' mean rating is above 3", dtype="int64"),
-    "malignancy": Field("N", "rating", "the readers' mean, 1 to 5, never 3"),
-    "raters": Field("N", "readers", "how many of them rated it", dtype="int64"),
+    "mask": Field("N 1 H W", "class", "1 in the readers' outline", dtype="uint8", privileged=True),
+    "label": Field("N", "class", "1 where `malignancy` is above 3", dtype="int64", answer=True),
+    "malignancy": Field("N", "rating", "the readers' mean, 1 to 5, never 3", answer=True),
+    "raters": Field("N", "readers", "how many of them rated it", dtype="int64", answer=True),
     "scanner": Field("N", "number", "0, or 1 for the other scanner", dtype="int64"),
     "background": Field("N 1 H W", "HU", "the same lung without the nodule", TRAINING),
     "wide": Field("N 1 wide wide", "HU", "more of the lung, to cut `image` from", ("train",)),
-    "wide_mask": Field("N 1 wide wide", "class", "the same of `mask`", ("train",), "uint8"),
+    "wide_mask": Field(
+        "N 1 wide wide", "class", "the same of `mask`", ("train",), "uint8", privileged=True
+    ),
     "wide_background": Field("N 1 wide wide", "HU", "the same of `background`", ("train",)),
 }
 FACTS = {
@@ -277,4 +295,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
+    evidence=evidence,
 )

@@ -74,11 +74,18 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     )
 
 
-def scan(volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[int, str]) -> Cases:
-    """Both scans of some slices of one patient, as Cases."""
+def scan(
+    volume: Volume,
+    slices: list[int],
+    size: Size,
+    group: str,
+    seed: tuple[int, str],
+    chest: bool = True,
+) -> Cases:
+    """Both scans of some slices of one patient, as Cases; `chest`: see `ct_scans.on_grid`."""
     generator = ct_scans.generator("denoising", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm)
+    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     low, normal = (
@@ -93,7 +100,7 @@ def scan(volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[
             "sinogram": low,
             "region": region.expand(count, 4).contiguous(),
         },
-        case=[f"{volume.subject}/z{z:03d}" for z in slices],
+        case=[f"{volume.case}/z{z:03d}" for z in slices],
         subject=[volume.subject] * count,
         group=[group] * count,
         spacing_mm=torch.full((count, 2), pixel_mm),
@@ -140,6 +147,11 @@ def flat_tissue(target: Tensor, region: Tensor) -> Tensor:
     )
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["normal_dose"]
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The scored region's middle: input, output, truth, and output minus truth."""
     return ct_scans.pictures(batch["low_dose"], prediction, batch["normal_dose"], batch["region"])
@@ -147,7 +159,9 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 
 FIELDS = {
     "low_dose": Field("N 1 H W", "HU", "the slice reconstructed from few photons: the input"),
-    "normal_dose": Field("N 1 H W", "HU", "the same slice from many photons: the target"),
+    "normal_dose": Field(
+        "N 1 H W", "HU", "the same slice from many photons: the target", answer=True
+    ),
     "sinogram": Field(
         "N 1 views detectors", "line integral", "the low-dose scan itself", where=PARTS
     ),
@@ -186,4 +200,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
 )

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from course_lib.cases import PATH, Cases, join
+from course_lib.cases import PATH, Cases
 from course_lib.data import own
-from course_lib.tasks import ct_scans
+from course_lib.data.volume import Volume
 from course_lib.tasks.base import Splits
 from course_lib.tasks.denoising import low_dose
 from course_lib.tasks.denoising.low_dose import SIZES, scan
-from course_lib.tasks.own_ct import own_slices
+from course_lib.tasks.own_ct import own_splits
 
 
 def make(dataset: str, profile: str, seed: int) -> Splits:
@@ -17,18 +17,14 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
 
 
 def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
-    """The same scans of the user's CT volumes (`Scans` in HU), split by subject."""
+    """The same scans of the user's CT volumes (`Scans` in HU)."""
     size = SIZES[profile]
-    chosen = own_slices(data, "denoising", size.every, size.validation_slices, size.test_slices)
 
-    def scanned(part: str, group: str) -> Cases:
-        return join([scan(v, slices, size, group, (seed, v.subject)) for v, slices in chosen[part]])
+    def scanned(volume: Volume, slices: list[int], group: str) -> Cases:
+        return scan(volume, slices, size, group, (seed, volume.case), chest=False)
 
-    return Splits(
-        train=scanned("train", "training"),
-        validation=scanned("validation", "validation"),
-        test=scanned("test", ct_scans.OTHER_PATIENTS),
-    )
+    counts = size.every, size.validation_slices, size.test_slices
+    return own_splits(data, "denoising", counts, size.pixels, scanned)
 
 
 QUESTION = replace(low_dose.QUESTION, id="own", title="Your own CT", sources={PATH: ()}, make=make)

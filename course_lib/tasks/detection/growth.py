@@ -8,6 +8,7 @@ numbers, where it lies, its growth and the dates. Patients and parts are those o
 from functools import lru_cache, partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Cases, Facts, random_index
@@ -46,7 +47,7 @@ def cases(site: Site, lag: float | None) -> Cases:
     )
     del found["ground"]
     return Cases(
-        tensors=found | {"part": site.part},
+        tensors=found | {"part": site.part, "reported": reported(found["growth"], found["visits"])},
         case=[f"{site.place}/{k:04d}" for k in range(site.count)],
         subject=[f"LIDC-IDRI-{number:04d}" for number in found["nodules"].tolist()],
         group=[site.group] * site.count,
@@ -60,6 +61,13 @@ def cases(site: Site, lag: float | None) -> Cases:
     )
 
 
+def reported(growth: Tensor, visits: Tensor) -> Tensor:
+    """What the report of the visit before said, (N, T); -1 where there was none."""
+    before = F.pad(growth[:, :-1], (1, 0), value=-1.0)
+    later = torch.arange(growth.shape[1]) >= visits[:, None]
+    return before.masked_fill(later, -1.0)
+
+
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
     """Whole series, drawn at random."""
     return train.batch(random_index(train, count, generator))
@@ -68,16 +76,26 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
     """AUC and Brier score of the answer before the last visit; each group of test patients is a
     set of its own."""
-    last = (batch["visits"] - 1)[:, None]
-    fast = prediction["fast"].gather(1, last)[:, 0]
-    label = batch["growth"].gather(1, last)[:, 0].long()
-    probabilities = torch.stack([1 - fast, fast], 1)
+    probabilities, label = evidence(prediction, batch, facts).values()
 
     def judged(chosen: list[int]) -> dict[str, Tensor]:
         ours, theirs = probabilities[chosen], label[chosen]
         return {"auc": 100 * auc_per_case(ours, theirs), "brier": brier(ours, theirs)}
 
     return patients.in_groups(batch["part"], judged)
+
+
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    return {"fast": batch["growth"].clamp_min(0)}
+
+
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities before the last visit, and what was true."""
+    last = (batch["visits"] - 1)[:, None]
+    fast = prediction["fast"].gather(1, last)[:, 0]
+    label = batch["growth"].gather(1, last)[:, 0].long()
+    return {"answer": torch.stack([1 - fast, fast], 1), "label": label}
 
 
 def pictures(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Panel]:
@@ -111,7 +129,13 @@ FIELDS = {
     ),
     "days": Field("N visits", "days", "since the first visit; 0 after the last"),
     "growth": Field(
-        "N visits", "class", "in the interval before: 1 fast, 0 slow, -1 unknown or after the last"
+        "N visits",
+        "class",
+        "in the interval before: 1 fast, 0 slow, -1 unknown or after the last",
+        answer=True,
+    ),
+    "reported": Field(
+        "N visits", "class", "`growth` of the visit before, as its report says; -1: none"
     ),
     "visits": Field("N", "number", "how many visits there are", dtype="int64"),
     "nodules": Field("N", "number", "LIDC patient of the nodule", dtype="int64"),
@@ -130,7 +154,7 @@ QUESTION = Question(
     headline="auc",
     metrics={
         "auc": share(
-            "Area under the ROC curve for fast growth before the last visit; chance is 50."
+            "Area under the ROC curve for fast growth before the last visit; chance is 50.", "auc"
         ),
         "brier": Metric("", "lower", "Brier score of the last visit's probabilities, 0 to 2."),
     },
@@ -147,4 +171,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
+    evidence=evidence,
 )

@@ -93,14 +93,36 @@ def score(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str
     return patients.in_groups(batch["part"], judged)
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    score = torch.where(batch["labels"] >= 0, 1.0, -torch.inf)
+    return {"boxes": batch["boxes"], "scores": score, "labels": batch["labels"]}
+
+
+def evidence(prediction: dict[str, Tensor], batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """How many things of each class there are to be found in each image."""
+    labels = batch["labels"]
+    classes = max(1, int(labels.max()) + 1)
+    return {"targets": torch.stack([(labels == c).sum(1) for c in range(classes)], 1)}
+
+
 FIELDS = {
     "image": Field("N channels H W", "HU", "a piece of a slice, a millimetre a pixel"),
     "boxes": Field(
-        "N boxes 4", "pixels", "top, left, bottom, right of what is there; zeros after the last"
+        "N boxes 4",
+        "pixels",
+        "top, left, bottom, right of what is there; zeros after the last",
+        answer=True,
     ),
-    "labels": Field("N boxes", "class", "what each is; -1 after the last", dtype="int64"),
-    "ignore": Field("N ignored 4", "pixels", "boxes in which nothing counts; zeros: none"),
-    "nodules": Field("N boxes", "number", "LIDC patient of each nodule; -1: none", dtype="int64"),
+    "labels": Field(
+        "N boxes", "class", "what each is; -1 after the last", dtype="int64", answer=True
+    ),
+    "ignore": Field(
+        "N ignored 4", "pixels", "boxes in which nothing counts; zeros: none", answer=True
+    ),
+    "nodules": Field(
+        "N boxes", "number", "LIDC patient of each nodule; -1: none", dtype="int64", answer=True
+    ),
     "part": Field("N", "group", "1: other patients, 0: the same patient", dtype="int64"),
 }
 
@@ -119,12 +141,16 @@ QUESTION = Question(
     metrics={
         "froc": share(
             "FROC score: mean share of nodules found at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms "
-            "per image. Found: the middle of a box lies in the nodule's box."
+            "per image. Found: the middle of a box lies in the nodule's box.",
+            "found",
         ),
         "average_precision": share(
-            "Area under the precision-recall curve; found: IoU of 0.2 or more (nodules are small)."
+            "Area under the precision-recall curve; found: IoU of 0.2 or more (nodules are small).",
+            "found_in_classes",
         ),
-        "average_precision_50": share("The same with an IoU of 0.5 or more: well-fitting boxes."),
+        "average_precision_50": share(
+            "The same with an IoU of 0.5 or more: well-fitting boxes.", "found_in_classes"
+        ),
         "recall": share("Share of an image's nodules found at 1 false alarm per image."),
     },
     sources={
@@ -140,4 +166,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=drawn_boxes.pictures,
+    truth=truth,
+    evidence=evidence,
 )

@@ -117,6 +117,6 @@ def in_groups(part: Tensor, judge: Callable[[list[int]], dict[str, Tensor]]) -> 
     return found
 
 
-def share(text: str) -> Metric:
+def share(text: str, of_set: str = "") -> Metric:
     """A metric in per cent, of which more is better."""
-    return Metric("%", "higher", text)
+    return Metric("%", "higher", text, of_set)

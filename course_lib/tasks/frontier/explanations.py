@@ -67,4 +67,6 @@ QUESTION = Question(
     sample=reading.sample,
     score=score,
     pictures=reading.pictures,
+    truth=reading.truth,
+    evidence=reading.evidence,
 )

@@ -54,8 +54,10 @@ FACTS = {
 
 FIELDS = {
     "image": Field("N 1 H W", "HU", "a piece of lung: the input"),
-    "label": Field("N", "class", "1 with a nodule, 0 without", dtype="int64"),
-    "mask": Field("N 1 H W", "yes or no", "the nodule; empty without one", dtype="bool"),
+    "label": Field("N", "class", "1 with a nodule, 0 without", dtype="int64", answer=True),
+    "mask": Field(
+        "N 1 H W", "yes or no", "the nodule; empty without one", dtype="bool", answer=True
+    ),
     "wide": Field(
         "N 1 high wide",
         "HU",
@@ -63,7 +65,12 @@ FIELDS = {
         where=("train",),
     ),
     "wide_mask": Field(
-        "N 1 high wide", "yes or no", "the nodule in them", where=("train",), dtype="bool"
+        "N 1 high wide",
+        "yes or no",
+        "the nodule in them",
+        where=("train",),
+        dtype="bool",
+        answer=True,
     ),
 }
 
@@ -73,6 +80,7 @@ METRICS = {
         "higher",
         "How often an image with a nodule gets a higher probability than one without. Chance is "
         "0.5.",
+        of_set="auc",
     ),
     "dice": Metric("", "higher", "Overlap of the map above 0.5 with the nodule."),
     "pointing": Metric(
@@ -138,6 +146,11 @@ def auc(prediction: Prediction, batch: Batch) -> Tensor:
     return classification.auc_per_case(prediction["probability"].cpu(), batch["label"].cpu())
 
 
+def evidence(prediction: Prediction, batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The probabilities and the true classes."""
+    return {"answer": prediction["probability"], "label": batch["label"]}
+
+
 def among(groups: Tensor, share: Callable[..., Tensor], *values: Tensor) -> Tensor:
     """Each case's share of a score that is counted among the cases of its own group, (N,)."""
     groups, found = groups.cpu(), torch.full((len(groups),), torch.nan)
@@ -171,6 +184,13 @@ def mass(prediction: Prediction, batch: Batch) -> Tensor:
 def sanity(prediction: Prediction) -> Tensor:
     """How alike the map is to `randomised`, that of random weights."""
     return saliency.rank_correlation(prediction["map"], prediction["randomised"]).cpu()
+
+
+def truth(batch: Batch, facts: Facts) -> Prediction:
+    """The answer of who knows the truth."""
+    yes = batch["label"].float()
+    heat = batch["mask"].float()
+    return {"probability": torch.stack([1 - yes, yes], 1), "map": heat, "randomised": 1 - heat}
 
 
 def pictures(prediction: Prediction, batch: Batch, facts: Facts) -> dict[str, Panel]:

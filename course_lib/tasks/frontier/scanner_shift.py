@@ -139,7 +139,12 @@ QUESTION = Question(
             text="How often an image with a nodule gets a higher probability than one without "
             "from the same scanner. Chance is 0.5.",
         ),
-        "ece": Metric("", "lower", "Expected calibration error: certainty against share of hits."),
+        "ece": Metric(
+            "",
+            "lower",
+            "Expected calibration error: certainty against share of hits.",
+            of_set="ece 10",
+        ),
         "brier": Metric("", "lower", "Squared error of the probabilities, 0 to 2."),
         "dice": reading.METRICS["dice"],
         "pointing": reading.METRICS["pointing"],
@@ -150,4 +155,6 @@ QUESTION = Question(
     sample=reading.sample,
     score=score,
     pictures=reading.pictures,
+    truth=reading.truth,
+    evidence=reading.evidence,
 )

@@ -90,7 +90,9 @@ QUESTION = Question(
     title="Lung nodules beside a marker that goes with them in training only",
     fields=reading.FIELDS
     | {
-        "marker": Field("N 1 H W", "yes or no", "the marker; empty without one", dtype="bool"),
+        "marker": Field(
+            "N 1 H W", "yes or no", "the marker; empty without one", dtype="bool", answer=True
+        ),
         "condition": Field(
             "N",
             "number",
@@ -113,4 +115,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=reading.pictures,
+    truth=reading.truth,
+    evidence=reading.evidence,
 )

@@ -84,5 +84,7 @@ QUESTION = Question(
     sample=reading.sample,
     score=score,
     pictures=reading.pictures,
+    truth=reading.truth,
+    evidence=reading.evidence,
     kinds=("weak_labels/0_masks", "weak_labels/5_masks"),
 )

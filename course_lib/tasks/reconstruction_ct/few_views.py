@@ -101,13 +101,15 @@ def scanned(
     views: slice,
     seed: int,
     copies: int = 1,
+    chest: bool = True,
 ) -> Cases:
-    """Some slices of one patient, and if `copies` > 1 changed copies of them, scanned."""
+    """Some slices of one patient, and if `copies` > 1 changed copies of them, scanned; `chest`: see
+    `ct_scans.on_grid`; every second copy is a crop in it."""
     generator = ct_scans.generator("reconstruction_ct", seed, word)
     fine, fine_mm = 2 * size.pixels, ct_scans.FIELD_MM / size.pixels / 2
-    truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm)
-    further = [_copy(truth, fine_mm, k % 2 == 1, generator) for k in range(1, copies)]
-    names = [f"{volume.subject}/z{z:03d}" for z in slices]
+    truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm, chest)
+    further = [_copy(truth, fine_mm, chest and k % 2 == 1, generator) for k in range(1, copies)]
+    names = [f"{volume.case}/z{z:03d}" for z in slices]
     return _scan(
         torch.cat([truth, *further]),
         region,
@@ -229,6 +231,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     return scores | {"data_residual": 100 * residual}
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["target"]
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The scored region's middle: FBP, output, truth, and output minus truth."""
     return ct_scans.pictures(batch["fbp"], prediction, batch["target"], batch["region"])
@@ -237,7 +244,7 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 FIELDS = {
     "sinogram": Field("N 1 views detectors", "line integral", "the measured views: the input"),
     "fbp": Field("N 1 size size", "HU", "what filtered back-projection makes of them"),
-    "target": Field("N 1 size size", "HU", "the slice itself"),
+    "target": Field("N 1 size size", "HU", "the slice itself", answer=True),
     "region": Field("N 4", "pixels", "top, left, bottom, right of what is scored", dtype="int64"),
 }
 
@@ -281,5 +288,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     kinds=("chest_ct/30_views", "chest_ct/120_degrees"),
 )

@@ -107,6 +107,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     }
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["target"]
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """Magnitudes: zero-filled, output, truth, and output minus truth."""
     given, output, truth = (
@@ -129,7 +134,9 @@ FIELDS = {
     "zero_filled": Field(
         "N 1 H W", "a.u.", "the picture of these samples alone", dtype="complex64"
     ),
-    "target": Field("N 1 H W", "a.u.", "the picture that was scanned", dtype="complex64"),
+    "target": Field(
+        "N 1 H W", "a.u.", "the picture that was scanned", dtype="complex64", answer=True
+    ),
     "region": Field(
         "N 4", "pixels", "top, left, bottom, right of what is scored", PARTS, dtype="int64"
     ),
@@ -174,4 +181,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
 )

@@ -72,9 +72,9 @@ def volume_cases(volume: Volume, count: int, group: str, scan: Scan) -> Cases:
     top, left = ((pixels - length) // 2 for length in extent)
     image = F.pad(image, (left, pixels - extent[1] - left, top, pixels - extent[0] - top))
     image = image / torch.quantile(image, 0.995).clamp_min(1e-6)
-    generator = scan.generator(volume.subject, "phase")
+    generator = scan.generator(volume.case, "phase")
     phase = mr.smooth_phase((pixels, pixels), len(rows), generator)
-    named = [f"{volume.subject}/z{z:03d}" for z in rows]
+    named = [f"{volume.case}/z{z:03d}" for z in rows]
     subjects = [volume.subject] * len(rows)
     return sampled(torch.polar(image, phase), named, subjects, group, pixel_mm, scan)
 
@@ -112,8 +112,9 @@ def sampled(
 
 def _head(magnitude: Tensor) -> Tensor:
     """The rectangle (top, left, bottom, right) around what is brighter than a tenth of the
-    brightest, (N, 4): outside lies air, which is easy to get right."""
+    brightest, (N, 4): outside lies air, which is easy to get right. All of an empty picture."""
     inside = magnitude[:, 0] > 0.1 * magnitude.amax((1, 2, 3))[:, None, None]
+    inside |= ~inside.flatten(1).any(1)[:, None, None]
     boxes = []
     for one in inside:
         rows, columns = one.any(1).nonzero()[:, 0], one.any(0).nonzero()[:, 0]

@@ -53,9 +53,10 @@ def known_fields(
     Arguments:
         contrasts: of the fixed and of the moving image.
         knobs: `seed`, `site`, `deformation` of `population`.
-    Returns Cases with `fixed`, `moving` (N, 1, *spatial), their label maps, `displacement`
-    (N, d, *spatial) in voxels with moving(x + u(x)) = fixed(x), and 16 landmarks of both. Where
-    the contrasts differ, `aligned` is the fixed anatomy in the moving contrast.
+    Returns Cases with `fixed`, `moving` (N, 1, *spatial), their label maps, `displacement` (N, d,
+    *spatial) in voxels with moving(x + u(x)) = fixed(x), and of both 16 landmarks in the brain
+    (`…_points`) and 16 around it (`…_rim`). Where the contrasts differ, `aligned` is the fixed
+    anatomy in the moving contrast.
     """
     cases = population(
         2 * count,
@@ -68,7 +69,7 @@ def known_fields(
     )
     fixed, moving = list(range(0, 2 * count, 2)), list(range(1, 2 * count, 2))
     truth = pair_field(cases, fixed, moving)
-    points = cases["landmarks"]
+    points = {"points": cases["landmarks"], "rim": cases["rim"]}
     return _pairs(cases, fixed, moving, contrasts, truth, points, cases.subject)
 
 
@@ -109,7 +110,7 @@ def between_donors(
             key: torch.cat([one[key][::2], other[key][1::2]])
             for key in (*contrasts, "label", "displacement", "inverse")
         }
-        points = centres(both["label"], both["displacement"])
+        points = {"points": centres(both["label"], both["displacement"])}
         cases = Cases(
             both,
             [f"{n}/a" for n in one.case[::2]] + [f"{n}/b" for n in other.case[1::2]],
@@ -152,7 +153,7 @@ def _pairs(
     moving: list[int],
     contrasts: tuple[str, str],
     truth: Tensor | None,
-    points: Tensor,
+    points: dict[str, Tensor],
     subject: Sequence[str],
     mark: int = 0,
 ) -> Cases:
@@ -161,9 +162,9 @@ def _pairs(
         "moving": cases[contrasts[1]][moving],
         "fixed_label": cases["label"][fixed],
         "moving_label": cases["label"][moving],
-        "fixed_points": points[fixed],
-        "moving_points": points[moving],
     }
+    for name, places in points.items():
+        tensors[f"fixed_{name}"], tensors[f"moving_{name}"] = places[fixed], places[moving]
     if truth is not None:
         tensors["displacement"] = truth
     if contrasts[0] != contrasts[1]:
@@ -193,16 +194,24 @@ def _pairs(
 
 
 def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
-    """The scores of all pairs, and how far landmarks still lie apart."""
+    """The scores of all pairs, and how far landmarks in the brain still lie apart."""
     points = batch["fixed_points"], batch["moving_points"]
     apart = metrics.tre_mm(prediction["forward"], *points, facts.spacing_mm)
     return {"tre_mm": apart} | pairs.score(prediction, batch, facts)
 
 
 FIELDS = pairs.FIELDS | {
-    "fixed_points": Field("N 16 dims", "pixels", "landmarks of the fixed image, nan if missing"),
-    "moving_points": Field("N 16 dims", "pixels", "the same landmarks in the moving image"),
+    "fixed_points": Field(
+        "N 16 dims", "pixels", "landmarks in the fixed brain, nan if missing", answer=True
+    ),
+    "moving_points": Field(
+        "N 16 dims", "pixels", "the same landmarks in the moving brain", answer=True
+    ),
 }
 METRICS = {
-    "tre_mm": Metric("mm", "lower", "Target registration error: how far landmarks still lie apart.")
+    "tre_mm": Metric(
+        "mm",
+        "lower",
+        "Target registration error: how far landmarks in the brain still lie apart.",
+    )
 } | pairs.METRICS

@@ -23,7 +23,9 @@ QUESTION = replace(
     title="Registration of two contrasts",
     fields={
         **fields.QUESTION.fields,
-        "aligned": Field("N 1 *space", "a.u.", "the fixed anatomy in the moving contrast"),
+        "aligned": Field(
+            "N 1 *space", "a.u.", "the fixed anatomy in the moving contrast", answer=True
+        ),
     },
     sources={"brain_t1_t2/known_fields": brain_pairs.SOURCES},
     make=make,

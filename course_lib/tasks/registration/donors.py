@@ -39,4 +39,5 @@ QUESTION = Question(
     sample=pairs.sample,
     score=brain_pairs.score,
     pictures=pairs.pictures,
+    truth=pairs.truth,
 )

@@ -34,10 +34,13 @@ def drawn(dims: int, contrasts: tuple[str, str], profile: str, seed: int) -> Spl
 
 
 def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
-    """The scores of pairs of brains, and the distance to the true field."""
+    """The scores of pairs of brains, how far landmarks around the brain still lie apart, and the
+    distance to the true field."""
     field, head = prediction["forward"], batch["fixed_label"] > 0
     error = metrics.endpoint_error_mm(field, batch["displacement"], facts.spacing_mm, head)
-    return brain_pairs.score(prediction, batch, facts) | {"endpoint_error_mm": error}
+    rim = metrics.tre_mm(field, batch["fixed_rim"], batch["moving_rim"], facts.spacing_mm)
+    inside = brain_pairs.score(prediction, batch, facts)
+    return inside | {"tre_rim_mm": rim, "endpoint_error_mm": error}
 
 
 QUESTION = Question(
@@ -45,14 +48,26 @@ QUESTION = Question(
     title="Registration, true field known",
     fields=brain_pairs.FIELDS
     | {
+        "fixed_rim": Field(
+            "N 16 dims",
+            "pixels",
+            "landmarks around the fixed brain, nan if missing",
+            answer=True,
+        ),
+        "moving_rim": Field(
+            "N 16 dims", "pixels", "the same landmarks around the moving brain", answer=True
+        ),
         "displacement": Field(
-            "N dims *space", "pixels", "the true field u: moving(x + u(x)) = fixed(x)"
+            "N dims *space", "pixels", "the true field u: moving(x + u(x)) = fixed(x)", answer=True
         ),
     },
     facts=pairs.FACTS,
     headline="tre_mm",
     metrics=brain_pairs.METRICS
     | {
+        "tre_rim_mm": Metric(
+            "mm", "lower", "The same of landmarks around the brain, on skull, muscle, fat and skin."
+        ),
         "endpoint_error_mm": Metric(
             "mm", "lower", "Distance to the true field, mean over the head."
         ),
@@ -66,5 +81,6 @@ QUESTION = Question(
     sample=pairs.sample,
     score=score,
     pictures=pairs.pictures,
+    truth=pairs.truth,
     kinds=("brain_2d/known_fields", "brain_3d/known_fields"),
 )

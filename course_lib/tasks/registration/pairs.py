@@ -63,16 +63,16 @@ def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
 
 
 def _dice(field: Tensor, batch: Batch, structures: tuple[int, ...]) -> Tensor:
-    """Mean Dice over the structures that either image shows; nan where there are none."""
+    """Mean Dice over the structures that the fixed image or the warped one shows; nan where there
+    are none."""
     if not structures:
         return torch.full((len(field),), torch.nan, device=field.device)
     warped = fields.warp(batch["moving_label"].float(), field, mode="nearest")
-    ours, theirs, before = (
+    ours, theirs = (
         segmentation.one_hot(image[:, 0].round().long(), structures)
-        for image in (warped, batch["fixed_label"], batch["moving_label"])
+        for image in (warped, batch["fixed_label"])
     )
-    there = (theirs | before).flatten(2).any(2)
-    return torch.nanmean(segmentation.dice(ours, theirs).masked_fill(~there, torch.nan), 1)
+    return segmentation.mean_present(segmentation.dice(ours, theirs))
 
 
 def _correlation(one: Tensor, other: Tensor) -> Tensor:
@@ -88,6 +88,12 @@ def pictures(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Panel]:
         for image in (batch["moving"], warped, batch["fixed"])
     )
     return panels(given, output, truth, 1.2, "a.u.")
+
+
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The true field, or where nobody knows it, none; and none back."""
+    still = batch["fixed"].new_zeros(len(batch["fixed"]), facts.dims, *batch["fixed"].shape[2:])
+    return {"forward": batch.get("displacement", still), "backward": still}
 
 
 def panels(
@@ -106,8 +112,12 @@ def panels(
 FIELDS = {
     "fixed": Field("N 1 *space", "a.u.", "the image whose grid the field lives on"),
     "moving": Field("N 1 *space", "a.u.", "the image that is warped onto it"),
-    "fixed_label": Field("N 1 *space", "class", "structures of the fixed image", dtype="uint8"),
-    "moving_label": Field("N 1 *space", "class", "structures of the moving image", dtype="uint8"),
+    "fixed_label": Field(
+        "N 1 *space", "class", "structures of the fixed image", dtype="uint8", answer=True
+    ),
+    "moving_label": Field(
+        "N 1 *space", "class", "structures of the moving image", dtype="uint8", answer=True
+    ),
     "number": Field("N", "count", "a pair's place in the training cases", ("batch",), "int64"),
 }
 FACTS = {

@@ -19,7 +19,7 @@ from course_lib.tasks.base import Field, Metric, Panel, Question, Splits
 from course_lib.tasks.registration import pairs, xrays
 
 SAME_PATIENT = "same patient, new poses"
-SUCCESS_MM = 5.0
+SUCCESS_MM = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,11 @@ def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     }
 
 
+def truth(batch: Batch, facts: Facts) -> dict[str, Tensor]:
+    """The answer of who knows the truth."""
+    return {"pose": batch["true_pose"]}
+
+
 def pictures(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The patient rendered at the first guess and at the answer, the X-ray, and the difference."""
     given, output = (
@@ -86,7 +91,7 @@ def pictures(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Panel]:
 
 FIELDS = {
     "xray": Field("N 1 H W", "line integral", "the picture, with counted photons"),
-    "true_pose": Field("N 6", "degrees, mm", "where the patient stood: the answer"),
+    "true_pose": Field("N 6", "degrees, mm", "where the patient stood: the answer", answer=True),
     "start_pose": Field("N 6", "degrees, mm", "a first guess"),
     "volume": Field("N 1 Z Y X", "1/mm", "the patient's attenuation, on coarser voxels"),
     "points": Field("N K 3", "mm", "centres of organs and bones from the volume's middle"),
@@ -122,4 +127,5 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
 )

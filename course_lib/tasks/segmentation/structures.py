@@ -65,19 +65,27 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
-    """Random pieces of training stacks. About half are centred, as far as can be, on a voxel
-    of a structure that is drawn first: small ones are seen as often as large ones."""
-    size = SIZES[profile]
+    """Random pieces of training stacks."""
+    size, shape = SIZES[profile], train["image"].shape[2:]
+    piece = size.piece_3d if 2 * shape[0] >= shape[1] else size.piece
+    return pieces(train, piece, count, generator)
+
+
+def pieces(
+    train: Cases, piece: tuple[int, int, int], count: int, generator: torch.Generator
+) -> Batch:
+    """Random pieces (D, H, W) of training stacks, or as large as they are. About half are centred,
+    as far as can be, on a voxel of a structure that is drawn first: small ones are seen as often as
+    large ones."""
     shape = train["image"].shape[2:]
-    deep = 2 * shape[0] >= shape[1]
-    piece = [min(a, b) for a, b in zip(size.piece_3d if deep else size.piece, shape, strict=True)]
+    sides = [min(a, b) for a, b in zip(piece, shape, strict=True)]
     which = torch.randint(len(train), (count,), generator=generator).tolist()
     batch: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
     for case in which:
         label = train["label"][case, 0]
         corner = [
             int(torch.randint(n - m + 1, (1,), generator=generator))
-            for n, m in zip(shape, piece, strict=True)
+            for n, m in zip(shape, sides, strict=True)
         ]
         wanted = int(torch.randint(1, train.facts.classes, (1,), generator=generator))
         centred = bool(torch.rand(1, generator=generator) < 0.5)
@@ -85,9 +93,9 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
         if len(places):
             centre = places[int(torch.randint(len(places), (1,), generator=generator))].tolist()
             corner = [
-                min(max(c - m // 2, 0), n - m) for c, m, n in zip(centre, piece, shape, strict=True)
+                min(max(c - m // 2, 0), n - m) for c, m, n in zip(centre, sides, shape, strict=True)
             ]
-        cut = tuple(slice(a, a + m) for a, m in zip(corner, piece, strict=True))
+        cut = tuple(slice(a, a + m) for a, m in zip(corner, sides, strict=True))
         for name, parts in batch.items():
             value = train[name][case]
             parts.append(value[(slice(None), *cut)] if name in ("image", "label") else value)
@@ -95,17 +103,24 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
 
 
 def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
-    """Dice, HD95 and ASSD, each the mean over structures, and Dice of the smallest structure."""
+    """Dice, HD95 and ASSD, each the mean over the structures of a case, Dice of the smallest of
+    them, and how many were missed; `metrics.segmentation` says what is not there counts for."""
     found = range(1, facts.classes)
     ours, theirs = (metrics.one_hot(x[:, 0], found) for x in (prediction, batch["label"]))
     dice = metrics.dice(ours, theirs)
     hd95, assd = metrics.surface_distances_mm(ours, theirs, facts.spacing_mm)
     return {
-        "dice": dice.mean(1),
-        "hd95": hd95.mean(1),
-        "assd": assd.mean(1),
-        "dice_smallest": dice[:, -1],
+        "dice": metrics.mean_present(dice),
+        "hd95": metrics.mean_present(hd95),
+        "assd": metrics.mean_present(assd),
+        "dice_smallest": metrics.last_present(dice, theirs),
+        "missed": metrics.missed(ours, theirs),
     }
+
+
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["label"]
 
 
 def colour(labels: Tensor) -> Tensor:
@@ -132,7 +147,9 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 
 FIELDS = {
     "image": Field("N 1 D H W", "HU or arbitrary", "a stack of slices: the input"),
-    "label": Field("N 1 D H W", "class", "the structure of each voxel, 0: none", dtype="uint8"),
+    "label": Field(
+        "N 1 D H W", "class", "the structure of each voxel, 0: none", dtype="uint8", answer=True
+    ),
     "window": Field("N 2", "as image", "the values shown black and white"),
 }
 
@@ -152,18 +169,22 @@ QUESTION = Question(
         "dice": Metric(
             "",
             "higher",
-            "Overlap 2|P∩T| / (|P|+|T|), mean over structures; 1 where neither map has one.",
+            "Overlap 2|P∩T| / (|P|+|T|), mean over the structures of a case; 0 for one that is "
+            "missed or made up.",
         ),
         "hd95": Metric(
             "mm",
             "lower",
             "95th percentile of the distances between the outlines, mean over structures; the "
-            "diagonal of the stack where one map misses a structure.",
+            "diagonal of the stack for one that is missed or made up.",
         ),
         "assd": Metric(
             "mm", "lower", "Mean distance between the outlines, mean over structures; else as HD95."
         ),
-        "dice_smallest": Metric("", "higher", "Dice of the data set's smallest structure."),
+        "dice_smallest": Metric("", "higher", "Dice of the smallest structure that a case has."),
+        "missed": Metric(
+            "structures", "lower", "Structures of a case of which not a voxel was drawn."
+        ),
     },
     sources={
         "brain_tissue": ("brain_donors", "brain_mni"),
@@ -180,5 +201,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     kinds=("brain_tissue", "lung_tumours/without_4"),
 )

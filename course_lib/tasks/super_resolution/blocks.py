@@ -141,18 +141,20 @@ def cases(
     provenance: dict[str, str],
     loss: Loss,
     hounsfield: bool = True,
+    name: str = "",
 ) -> Cases:
-    """Blocks of a volume on the common scale from their first voxels on, and what is left."""
+    """Blocks of a volume on the common scale from their first voxels on, and what is left; `name`
+    tells several volumes of a subject apart."""
     high = torch.stack([fine[z : z + DEPTH, y : y + side, x : x + side] for z, y, x in places])[
         :, None
     ]
-    count = len(places)
+    count, name = len(places), name or subject
     return Cases(
         tensors={
             "high_resolution": high,
-            "low_resolution": spoil(high, loss, f"{subject}/{group}"),
+            "low_resolution": spoil(high, loss, f"{name}/{group}"),
         },
-        case=[f"{subject}/z{z:03d}y{y:03d}x{x:03d}" for z, y, x in places],
+        case=[f"{name}/z{z:03d}y{y:03d}x{x:03d}" for z, y, x in places],
         subject=[subject] * count,
         group=[group] * count,
         spacing_mm=torch.tensor([tuple(spacing_mm)]).expand(count, 3),

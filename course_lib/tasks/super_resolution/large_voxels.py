@@ -169,6 +169,11 @@ def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
     }
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["high_resolution"]
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """The middle plane that lost detail: input (coarse pixels), output, truth, and the error."""
     low = batch["low_resolution"]
@@ -192,7 +197,9 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 
 
 FIELDS = {
-    "high_resolution": Field("N 1 D H W", "HU or a.u.", "the block as it is: the target"),
+    "high_resolution": Field(
+        "N 1 D H W", "HU or a.u.", "the block as it is: the target", answer=True
+    ),
     "low_resolution": Field(
         "N 1 d h w", "HU or a.u.", "the same block in fewer, larger voxels: the input"
     ),
@@ -252,5 +259,6 @@ QUESTION = Question(
     sample=sample,
     score=score,
     pictures=pictures,
+    truth=truth,
     kinds=("chest_ct/bicubic_x3", "brain_t1/thick_x2"),
 )

@@ -37,4 +37,5 @@ QUESTION = Question(
     sample=pairs.sample,
     score=score,
     pictures=pairs.pictures,
+    truth=pairs.truth,
 )

@@ -1,5 +1,7 @@
 """Measured volumes of the same head in two contrasts, cut into pairs of slices."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,7 +43,7 @@ def slices(
     head |= ~head.flatten(1).any(1).view(-1, 1, 1, 1)  # a slice of nothing is scored as a whole
     return Cases(
         tensors={"source": source, "target": wanted, "head": head},
-        case=[f"{volume.subject}/{row:03d}" for row in rows],
+        case=[f"{volume.case}/{row:03d}" for row in rows],
         subject=[volume.subject] * count,
         group=[group] * count,
         spacing_mm=torch.full((count, 2), pixel_mm(volume, pixels)),
@@ -60,15 +62,20 @@ def spread(start: int, stop: int, count: int) -> list[int]:
     return sorted({round(float(k)) for k in torch.linspace(start, stop - 1, count)})
 
 
-def facts_of(volumes: list[Volume], target: str) -> Facts:
-    """The facts of training volumes. The range of sources and of targets is that of CT where values
-    lie below -200, otherwise from 0 to the brightest."""
+def facts_of(volumes: Iterable[Volume], target: str) -> Facts:
+    """The facts of training volumes. The range of sources and of targets is that of CT where they
+    are in HU, otherwise from 0, or the darkest below it, to the brightest."""
+    ends, units = [], set()
+    for volume in volumes:
+        units.add((volume.unit, volume.target_unit))
+        ends.append([(i.min(), i.max()) for i in (volume.image, volume.labels[target])])
     ranges = []
-    for images in ([v.image for v in volumes], [v.labels[target] for v in volumes]):
-        low, high = min(i.min() for i in images), max(i.max() for i in images)
-        ranges.append(HU_LIMITS if low < -200 else (0.0, max(float(high), 1e-6)))
+    for which, found in enumerate(zip(*ends, strict=True)):
+        low, high = float(min(low for low, _ in found)), float(max(high for _, high in found))
+        hu = all(each[which] == "HU" for each in units)
+        ranges.append(HU_LIMITS if hu else (min(0.0, low), max(high, low + 1e-6, 1e-6)))
     source, wanted = ranges
-    hounsfield = wanted == HU_LIMITS
+    hounsfield = all(unit == "HU" for _, unit in units)
     return Facts(
         dims=2, channels=1, source_range=source, target_range=wanted, hounsfield=hounsfield
     )

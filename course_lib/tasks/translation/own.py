@@ -5,10 +5,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from course_lib.cases import PATH, Batch, Cases, Facts, join, parts
+from course_lib.cases import PATH, Batch, Cases, Facts, join
 from course_lib.data import own
+from course_lib.data.own.tables import listed
 from course_lib.data.volume import Volume
 from course_lib.errors import CourseError
+from course_lib.tasks import own_use
 from course_lib.tasks.base import Field, Question, Splits
 from course_lib.tasks.translation import pairs
 from course_lib.tasks.translation.measured_pairs import facts_of, slices, spread
@@ -16,23 +18,31 @@ from course_lib.tasks.translation.measured_pairs import facts_of, slices, spread
 
 def make(dataset: str, profile: str, seed: int) -> Splits:
     """Cuts the pairs that lie at `path:…` into slices."""
-    return own_cases(own.read(dataset), profile, seed)
+    return own_cases(own.read(dataset), profile, seed, own.parse(dataset)[1].skip)
 
 
-def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
-    """The user's pairs (`source/` and `target/` of equal names): slices, split by subject.
+def own_cases(data: own.OwnData, profile: str, seed: int, skip: bool = False) -> Splits:
+    """The user's pairs (`source/` and `target/` of equal names): slices, in the given split or else
+    split by subject.
 
-    Raises CourseError when a volume has no target.
+    Raises CourseError that names the volumes without a target, unless they may be left out.
     """
     data = own.expect(data, own.Scans, "translation")
-    lonely = [v.subject for v in data.volumes if "target" not in v.labels]
-    if lonely:
+    known, told = data.heads, list(data.told())
+    lonely = [head.case for head in known if "target" not in head.labels]
+    if lonely and not (skip and len(lonely) < len(known)):
         raise CourseError(
-            f"{lonely[0]} has no target. Put the volumes to start from into source/ and those to "
-            "arrive at into target/, on the same grid and under the same names."
+            f"{listed(lonely)} in {data.source}: no target. Put the volumes to start from into "
+            "source/ and those to arrive at into target/, on the same grid and under the same "
+            "names; --skip leaves those without a target out."
         )
-    size, members = pairs.SIZES[profile], parts([v.subject for v in data.volumes])
-    facts = facts_of([data.volumes[k] for k in members["train"]], "target")
+    if lonely:
+        told.append(f"Left out: {listed(lonely)}: no target.")
+        data = own_use.only(data, [k for k, head in enumerate(known) if head.case not in lonely])
+    size = pairs.SIZES[profile]
+    most = {"train": size.training, "validation": size.validation, "test": size.test}
+    use = own_use.shares(data, most, most, "slices")
+    facts = facts_of(use.volumes("train"), "target")
 
     def cut(volume: Volume, count: int, group: str) -> Cases:
         edge = len(volume.image) // 5
@@ -40,15 +50,13 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
         cases = slices(volume, "target", rows, size.pixels, group, facts)
         return replace(cases, tensors=cases.tensors | {"pixel_mm": cases.spacing_mm[:, 0].clone()})
 
-    def part(name: str, count: int) -> Cases:
-        found = [data.volumes[k] for k in members[name]]
-        return join([cut(volume, max(1, count // len(found)), name) for volume in found])
-
-    return Splits(
-        train=part("train", size.training),
-        validation=part("validation", size.validation),
-        test=part("test", size.test),
-    )
+    found = {
+        part: join([cut(volume, use.each[part], part) for volume in use.volumes(part)])
+        for part in most
+    }
+    pixel_mm = float(found["train"].spacing_mm.median())
+    said = own_use.pixels(data.heads, pixel_mm, f"a slice has {size.pixels} a side")
+    return Splits(**found, notes=(*told, use.said, said))
 
 
 def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
@@ -74,4 +82,5 @@ QUESTION = Question(
     sample=pairs.sample,
     score=score,
     pictures=pairs.pictures,
+    truth=pairs.truth,
 )

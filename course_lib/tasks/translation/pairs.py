@@ -85,6 +85,11 @@ def _inside(prediction: Tensor, target: Tensor, head: Tensor) -> tuple[Tensor, T
     return ((prediction - target) * head).flatten(1), head.flatten(1).sum(1)
 
 
+def truth(batch: Batch, facts: Facts) -> Tensor:
+    """The answer of who knows the truth."""
+    return batch["target"]
+
+
 def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]:
     """Source, output, truth, and output minus truth."""
     low, high = facts.target_range
@@ -101,11 +106,15 @@ def pictures(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Panel]
 
 FIELDS = {
     "source": Field("N 1 H W", "a.u. or HU", "the image to start from: the input"),
-    "target": Field("N 1 H W", "a.u. or HU", "what lies beside it, in tests the truth"),
+    "target": Field(
+        "N 1 H W", "a.u. or HU", "what lies beside it, in tests the truth", answer=True
+    ),
     "unpaired_target": Field(
         "N 1 H W", "a.u. or HU", "a target drawn independently of the source", where=("batch",)
     ),
-    "head": Field("N 1 H W", "", "true inside the head, where errors count", dtype="bool"),
+    "head": Field(
+        "N 1 H W", "", "true inside the head, where errors count", dtype="bool", answer=True
+    ),
 }
 
 FACTS = {

@@ -55,4 +55,5 @@ QUESTION = Question(
     sample=pairs.sample,
     score=pairs.score_images,
     pictures=pairs.pictures,
+    truth=pairs.truth,
 )
