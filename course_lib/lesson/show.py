@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from course_lib.lesson.drawing import drawing
 from course_lib.lesson.picture import COLOURS, MARKERS, Picture, Table, canvas, images
 from course_lib.lesson.results import (
     claim,
@@ -22,6 +23,7 @@ __all__ = [
     "chapters",
     "claim",
     "curve",
+    "drawing",
     "images",
     "leaderboard",
     "licences",

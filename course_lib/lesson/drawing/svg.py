@@ -1,17 +1,15 @@
 """A graph of blocks as SVG, and the same in words.
 
-From left to right the order of computing, from top to bottom smaller and smaller maps. What learns
-is filled, what does not is white. Colours are safe for the colour-blind, and nothing is said by
-colour alone.
+What learns is filled, what does not is white. Colours are safe for the colour-blind, and nothing
+is said by colour alone. Lines take the colour of the page's text, and so show in a dark theme too.
 """
 
-import math
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from html import escape
+from zlib import crc32
 
 from course_lib.lesson.drawing.graph import Block, Graph
+from course_lib.lesson.drawing.layout import Box, Point, placed
 
 SYMBOLS = {
     "+": ("+", "sum"),
@@ -36,55 +34,44 @@ EDGES = {
     "linear": "#009e73",
     "input": "#666666",
 }
-WIDE, NARROW, GAP, HIGH = 84, 24, 16, 40
+LETTERS = 13  # that fit into a box, in any sans-serif font
 
 
-@dataclass(frozen=True)
-class Box:
-    """Where a block lies: its middle and its sides, in pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-def svg(graph: Graph, title: str) -> str:
+def to_svg(graph: Graph, title: str) -> str:
     """The drawing as one SVG element with a title and a description for screen readers."""
-    boxes, level = _placed(graph)
-    arcs = _arcs(graph, boxes, level)
-    top = min(
-        [box.y - box.height / 2 for box in boxes.values()] + [arc[1] for arc in arcs.values()]
-    )
-    width = max(box.x + box.width / 2 for box in boxes.values()) + GAP
-    height = max(box.y for box in boxes.values()) + HIGH / 2 + 40
-    parts = [_line(boxes[s], boxes[n], arcs.get((s, n))) for n in boxes for s in graph.reads[n]]
-    parts += [_drawn(graph.blocks[number], box) for number, box in boxes.items()]
-    name = f"d{abs(hash((title, width, height))) % 10**8}"
+    layout = placed(graph)
+    left, top, width, height = layout.view
+    name = f"d{crc32(f'{title} {in_words(graph)}'.encode()):08x}"
+    lines = "".join(_line(points, name) for points in layout.lines.values())
+    boxes = "".join(_drawn(graph.blocks[n], box) for n, box in layout.boxes.items())
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{name}" '
-        f'viewBox="0 {top - 8:.0f} {width:.0f} {height - top + 8:.0f}" width="{width:.0f}" '
-        f'style="max-width:none;font-family:sans-serif;font-size:12px">'
-        f'<title id="{name}">{escape(title)}: {escape(summary(graph))}</title>'
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{name} {name}w" '
+        f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" width="{width:.0f}" '
+        f'height="{height:.0f}" style="font-family:sans-serif;font-size:12px">'
+        f'<title id="{name}">{escape(title)}</title>'
+        f'<desc id="{name}w">{escape(summary(graph))}</desc>'
+        f'<defs><marker id="{name}t" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="currentColor"/></marker>'
-        f"</defs>{''.join(parts)}</svg>"
+        f"</defs>{lines}{boxes}</svg>"
     )
 
 
 def legend(graph: Graph) -> str:
-    """What the symbols mean that occur in the drawing."""
+    """What the signs mean that occur in the drawing."""
     kinds = {block.kind for block in graph.blocks.values()}
     said = [f"{sign} {text}" for kind, (sign, text) in SYMBOLS.items() if kind in kinds]
     if any(block.runs > 1 for block in graph.blocks.values()):
         said.append("↻ run so many times with the same weights")
-    return "; ".join(["filled: learns", "white: does not learn", *said])
+    if any(block.stride > 1 for block in graph.blocks.values()):
+        said.append("/2 in steps of two pixels")
+    start = "Filled boxes learn, dashed ones do not. Below each box: maps · their size"
+    return "; ".join([start, *said]) + "."
 
 
 def summary(graph: Graph) -> str:
     """One sentence: what enters, what happens, what leaves."""
     ordered = graph.ordered()
-    inputs = [graph.blocks[n].name for n in ordered if graph.blocks[n].kind == "input"]
+    inputs = [graph.blocks[n].words for n in ordered if graph.blocks[n].kind == "input"]
     layers = sum(block.count for block in graph.blocks.values() if block.part)
     return (
         f"{' and '.join(inputs)} through {layers} layers with weights to "
@@ -93,7 +80,7 @@ def summary(graph: Graph) -> str:
 
 
 def in_words(graph: Graph) -> list[str]:
-    """The drawing as numbered sentences: the text twin."""
+    """The drawing as sentences, one for each box in the order of computing: the text twin."""
     number = {node: place for place, node in enumerate(graph.ordered(), 1)}
     said = []
     for node in number:
@@ -111,142 +98,47 @@ def size_in_words(shape: tuple[int, ...]) -> str:
     if not shape:
         return "one number"
     if len(shape) == 1:
-        return f"{shape[0]} numbers"
+        return "1 number" if shape == (1,) else f"{shape[0]} numbers"
     maps = "1 map" if shape[0] == 1 else f"{shape[0]} maps"
     return f"{maps} of {' × '.join(map(str, shape[1:]))}"
 
 
-def _ranks(graph: Graph) -> dict[int, int]:
-    """Columns: after all that is read; inputs just before their first reader."""
-    rank: dict[int, int] = {}
-    for number in graph.ordered():
-        rank[number] = max((rank[source] + 1 for source in graph.reads[number]), default=0)
-    for number, readers in graph.readers().items():
-        if not graph.reads[number] and readers:
-            rank[number] = min(rank[reader] for reader in readers) - 1
-    return rank
-
-
-def _levels(graph: Graph) -> dict[int, int]:
-    """Rows: how often the map was halved; numbers stay in the row of what they were made from."""
-    sides = {n: max(block.shape[1:], default=0) for n, block in graph.blocks.items()}
-    largest, level = max(1, *sides.values()), {}
-    for number in graph.ordered():
-        above = max((level[source] for source in graph.reads[number]), default=0)
-        side = sides[number]
-        level[number] = round(math.log2(largest / side)) if side > 1 else above
-    rows = {value: row for row, value in enumerate(sorted(set(level.values())))}
-    return {number: rows[value] for number, value in level.items()}
-
-
-def _placed(graph: Graph) -> tuple[dict[int, Box], dict[int, int]]:
-    """Each block's box, and its row."""
-    rank, level = _ranks(graph), _levels(graph)
-    cells = defaultdict(list)
-    for number in graph.ordered():
-        cells[rank[number], level[number]].append(number)
-    reach = {
-        n: max((rank[r] for r in readers), default=0) for n, readers in graph.readers().items()
-    }
-    for numbers in cells.values():
-        numbers.sort(key=lambda n: -reach[n])  # far lines start on top, and cross no box
-    small = {n: graph.blocks[n].kind in SYMBOLS for n in graph.blocks}
-    columns, left = {}, float(GAP)
-    for column in range(max(rank.values()) + 1):
-        inside = [n for n in rank if rank[n] == column]
-        side = NARROW if all(small[n] for n in inside) else WIDE
-        columns[column] = left + side / 2
-        left += side + GAP
-    spans = _spans(graph, rank, level)
-    tops, y = {}, 0.0
-    for row in range(max(level.values()) + 1):
-        y += 14 + (16 + 7 * spans[row] if spans[row] else 0)
-        tops[row] = y
-        lanes = max(len(numbers) for (_, r), numbers in cells.items() if r == row)
-        y += lanes * (HIGH + 34)
-    boxes = {
-        number: Box(
-            columns[column],
-            tops[row] + HIGH / 2 + lane * (HIGH + 34),
-            NARROW if small[number] else WIDE,
-            NARROW if small[number] else HIGH,
-        )
-        for (column, row), numbers in cells.items()
-        for lane, number in enumerate(numbers)
-    }
-    return boxes, level
-
-
-def _spans(graph: Graph, rank: Mapping[int, int], level: Mapping[int, int]) -> dict[int, int]:
-    """Row → how far the longest jump within it reaches over other blocks, in columns."""
-    spans: dict[int, int] = defaultdict(int)
-    for number, sources in graph.reads.items():
-        for source in sources:
-            if _blocked(source, number, rank, level):
-                reach = min(8, rank[number] - rank[source])
-                spans[level[number]] = max(spans[level[number]], reach)
-    return spans
-
-
-def _blocked(source: int, number: int, rank: Mapping[int, int], level: Mapping[int, int]) -> bool:
-    """Whether other blocks lie between two blocks of a row."""
-    if level[source] != level[number]:
-        return False
-    return any(
-        level[other] == level[number] and rank[source] < rank[other] < rank[number]
-        for other in rank
-    )
-
-
-def _arcs(
-    graph: Graph, boxes: Mapping[int, Box], level: Mapping[int, int]
-) -> dict[tuple[int, int], tuple[float, float]]:
-    """(from, to) → (start, top) of those lines that go over other blocks of their row."""
-    rank = _ranks(graph)
-    return {
-        (source, number): (boxes[source].x, boxes[number].y - HIGH / 2 - 12
-                           - 7 * min(8, rank[number] - rank[source]))
-        for number, sources in graph.reads.items()
-        for source in sources
-        if _blocked(source, number, rank, level)
-    }  # fmt: skip
-
-
-def _line(one: Box, other: Box, arc: tuple[float, float] | None) -> str:
-    style = 'fill="none" stroke="currentColor" stroke-width="1.2" marker-end="url(#tip)"'
-    if arc:
-        high = arc[1]
-        start, end = one.y - one.height / 2, other.y - other.height / 2
-        return (
-            f'<path {style} d="M{one.x:.0f},{start:.0f} C{one.x:.0f},{high:.0f} '
-            f"{one.x:.0f},{high:.0f} {one.x + 14:.0f},{high:.0f} L{other.x - 14:.0f},{high:.0f} "
-            f'C{other.x:.0f},{high:.0f} {other.x:.0f},{high:.0f} {other.x:.0f},{end:.0f}"/>'
-        )
-    x1, x2 = one.x + one.width / 2, other.x - other.width / 2
-    if abs(one.y - other.y) < 1:
-        return f'<path {style} d="M{x1:.0f},{one.y:.0f} L{x2:.0f},{other.y:.0f}"/>'
-    middle = max(x1 + 8, x2 - 12)
+def _line(points: Sequence[Point], name: str) -> str:
+    """A line with rounded corners and a tip."""
+    path = [f"M{points[0][0]:.1f},{points[0][1]:.1f}"]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        path += [f"L{_near(corner, before)}", f"Q{corner[0]:.1f},{corner[1]:.1f}"]
+        path.append(_near(corner, after))
+    path.append(f"L{points[-1][0]:.1f},{points[-1][1]:.1f}")
     return (
-        f'<path {style} d="M{x1:.0f},{one.y:.0f} L{middle - 6:.0f},{one.y:.0f} '
-        f"Q{middle:.0f},{one.y:.0f} {middle:.0f},{one.y + math.copysign(6, other.y - one.y):.0f} "
-        f"L{middle:.0f},{other.y - math.copysign(6, other.y - one.y):.0f} "
-        f'Q{middle:.0f},{other.y:.0f} {x2:.0f},{other.y:.0f}"/>'
+        f'<path d="{" ".join(path)}" fill="none" stroke="currentColor" stroke-width="1.2" '
+        f'marker-end="url(#{name}t)"/>'
     )
+
+
+def _near(corner: Point, other: Point) -> str:
+    """The point at most six pixels from a corner, towards another one."""
+    far = max(abs(other[0] - corner[0]), abs(other[1] - corner[1]), 1e-9)
+    share = min(6.0, far / 2) / far
+    x, y = (c + share * (o - c) for c, o in zip(corner, other, strict=True))
+    return f"{x:.1f},{y:.1f}"
 
 
 def _drawn(block: Block, box: Box) -> str:
-    fill = FILLS.get(block.kind, "#ffffff") if block.part or block.kind == "input" else "#ffffff"
-    edge = EDGES.get(block.kind, "#444444")
     tip = f"<title>{escape(block.words)}: {size_in_words(block.shape)}</title>"
     if block.kind in SYMBOLS:
         return (
             f'<g>{tip}<circle cx="{box.x:.0f}" cy="{box.y:.0f}" r="{box.width / 2:.0f}" '
             f'fill="#ffffff" stroke="#444444"/><text x="{box.x:.0f}" y="{box.y + 5:.0f}" '
-            f'text-anchor="middle" fill="#111111" font-size="15">{SYMBOLS[block.kind][0]}</text></g>'
+            'text-anchor="middle" fill="#111111" font-size="15">'
+            f"{SYMBOLS[block.kind][0]}</text></g>"
         )
-    dash = "" if block.part or block.kind == "input" else ' stroke-dasharray="4 3"'
+    plain = not block.part and block.kind != "input"
+    fill = "#ffffff" if plain else FILLS.get(block.kind, "#ffffff")
+    edge = EDGES.get(block.kind, "#444444")
+    dash = ' stroke-dasharray="4 3"' if plain else ""
     left, top = box.x - box.width / 2, box.y - box.height / 2
-    lines = _lines(block)
+    lines = written(block)
     again = f" ↻ {block.runs}" if block.runs > 1 else ""
     text = "".join(
         f'<tspan x="{box.x:.0f}" dy="{0 if k == 0 else 14}">{escape(line)}</tspan>'
@@ -262,17 +154,26 @@ def _drawn(block: Block, box: Box) -> str:
     )
 
 
-def _lines(block: Block) -> list[str]:
-    """What stands in a box, in one or two short lines."""
-    if block.kind == "input":
-        return [block.name[:14]]
-    many = f"{block.count} × " if block.count > 1 else ""
+def written(block: Block) -> list[str]:
+    """What stands in a box: one or two lines of at most `LETTERS` letters."""
+    many = f"{block.count} × " if block.count > 1 and block.kind != "input" else ""
     step = f" /{block.stride}" if block.stride > 1 else ""
     if block.kind == "transposed conv":
-        return [f"{many}transp.", f"conv {block.size}{step}"]
-    if block.size:
-        return [f"{many}{block.kind}", f"{block.size}{step}"]
-    return [f"{many}{word}" if not k else word for k, word in enumerate(block.kind.split(" ", 1))]
+        lines = [f"{many}transp.", f"conv {block.size}{step}"]
+    elif block.size:
+        lines = [f"{many}{block.kind}", f"{block.size}{step}"]
+    else:
+        lines = _two_lines(f"{many}{block.name.replace('_', ' ') or block.kind}")
+    return [line if len(line) <= LETTERS else f"{line[: LETTERS - 1]}…" for line in lines]
+
+
+def _two_lines(text: str) -> list[str]:
+    """The words of a text in one line, or in two that are about as long."""
+    words = text.split(" ")
+    if len(text) <= LETTERS or len(words) == 1:
+        return [text]
+    cuts = [(" ".join(words[:k]), " ".join(words[k:])) for k in range(1, len(words))]
+    return list(min(cuts, key=lambda pair: max(map(len, pair))))
 
 
 def _size(shape: tuple[int, ...]) -> str:
