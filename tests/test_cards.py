@@ -79,7 +79,7 @@ def test_a_card_shows_the_annotated_paper_as_page_and_as_text(method):
     card = show.card(method)
     text, page = repr(card), card._repr_html_()
     assert card.entry.name in text and card.entry.name in page
-    assert "Its row" in page and "place" in text
+    assert "Its row" in page and ("place" in text or "no row is shipped" in text)
     module = __import__(card.entry.module, fromlist=["_"])
     words = re.sub(r"\W+", " ", module.__doc__.partition(":")[2]).split()
     shown = re.sub(r"\W+", " ", text).split()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from course_lib.benchmark.statistics import FEWEST, coverage
 from course_lib.lesson.picture import Table
 from course_lib.lesson.results import label_of
 
@@ -40,7 +41,7 @@ def leaderboard(section: str, store: str | Path = "runs", dataset: str | None = 
     if shipped:
         own = [part for part in own if _place(part) in map(_place, shipped)]
     boards = [part["boards"][0] for part in (*shipped, *own) if part["boards"]]
-    groups = dict.fromkeys(board["group"] for board in boards)
+    groups = dict.fromkeys(_tested(board) for board in boards)
     rows = [
         (row["scores"][known.headline], row["name"], row["fit_s"], f"{who}, {part['profile']}")
         for who, found in (("benchmark", shipped), ("your runs", own))
@@ -60,9 +61,19 @@ def leaderboard(section: str, store: str | Path = "runs", dataset: str | None = 
         f"{known.title}, tested on {' and '.join(groups)}; best first"
         if rows
         else f"{known.title}: no run yet. `course bench` makes the ranking.",
-        ["method", label, "95% interval", "training (s)", "from"],
+        ["method", label, "interval", "training (s)", "from"],
         cells,
     )
+
+
+def _tested(board: Mapping[str, Any]) -> str:
+    """The group, how many subjects it has, and what intervals over so few are worth."""
+    count = board["subjects"]
+    said = f"{board['group']} ({count} subject{'s' if count != 1 else ''}"
+    if count < FEWEST:
+        return f"{said}: too few for an interval)"
+    worth = coverage(count)
+    return f"{said}; an interval holds the true mean {worth:.0%} of the time at best)"
 
 
 def _place(section: Mapping[str, Any]) -> tuple[str, str]:

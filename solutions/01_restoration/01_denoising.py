@@ -338,7 +338,13 @@ show.outputs({"MSE": mse, "WGAN-VGG": wgan}, store)
 show.cards("noisy_input", "median", "non_local_means", "total_variation", "bm3d")
 
 # %% tags=["lesson"]
-show.cards("cnn_dae", "red_cnn", "wgan_vgg", on=(denoising, splits, profile))
+show.cards("cnn_dae", "red_cnn", "wgan_vgg", "aapm_net", on=(denoising, splits, profile))
+
+# %% tags=["lesson"]
+show.cards("wgan", "wgan_gp", "lsgan", "ma_lsgan", on=(denoising, splits, profile))
+
+# %% tags=["lesson"]
+show.cards("smgan", "dp_resnet", "noise2noise", "consensus_net")
 
 # %% tags=["lesson"]
 show.leaderboard(task, store)

@@ -98,7 +98,11 @@ def graphs(method: Method, train: Cases, sample: Callable[[Cases, int], Batch]) 
         method.begin(stage.name, train)
         asking = _asking(method.draw(train, sample, CASES))
     with _called(method) as parts:
-        answer = _graph(method, _tensors(method.eval().predict(asking)), asking)
+        try:
+            answer = _graph(method, _tensors(method.eval().predict(asking)), asking)
+        except KeyError:  # trained on less, or on other things, than it answers to
+            asking = _asking(train.batch(slice(0, 2)))
+            answer = _graph(method, _tensors(method.eval().predict(asking)), asking)
     aside = any(b.kind in LEARNS and not b.part for b in answer.blocks.values())
     found[ANSWER] = network_only(answer) if aside else answer  # without what was trained aside
     for player, loss, asking in _losses(method, train, sample):

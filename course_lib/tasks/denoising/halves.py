@@ -30,11 +30,19 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     return low_dose.scanned(dataset, SIZES[profile], seed, scan)
 
 
-def scan(volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[int, str]) -> Cases:
-    """Both halves, and the scan that they are together, as Cases; for scores the normal dose."""
+def scan(
+    volume: Volume,
+    slices: list[int],
+    size: Size,
+    group: str,
+    seed: tuple[int, str],
+    chest: bool = True,
+) -> Cases:
+    """Both halves, and the scan that they are together, as Cases; for scores the normal dose;
+    `chest`: see `ct_scans.on_grid`."""
     generator = ct_scans.generator("denoising halves", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm)
+    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     photons = ct_scans.exposure(clean, low_dose.LOW_PHOTONS / 2)
