@@ -108,6 +108,7 @@ def test_cards_are_folded_and_draw_only_what_learns():
     page = show.cards("median", "red_cnn", on=on)._repr_html_()
     assert page.count('<details style="border') == 2 and "<details open" not in page
     assert page.count("<svg") == 1
+    assert "<em>what</em> and <em>where</em>" in show.card("unet")._repr_html_()
     assert "low_dose" in repr(show.card("red_cnn", *on))
 
 

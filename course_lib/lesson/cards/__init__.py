@@ -176,6 +176,8 @@ class Cards:
 
 
 def _code(text: str) -> str:
-    """Words as HTML; what stands between back-quotes as code. A dollar is no mark of LaTeX."""
+    """Words as HTML; what stands between back-quotes as code, between stars with emphasis. A dollar
+    is no mark of LaTeX."""
     words = escape(text, quote=False).replace("$", "&#36;")
+    words = re.sub(r"(?<!\S)\*(\w[^*`]*)\*(?!\w)", r"<em>\1</em>", words)
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", words)
