@@ -59,6 +59,7 @@ class FasterRCNN(Method):
     `region_box`: weights of the terms."""
 
     learning_rate = 1.5e-3
+    overlap = 0.3
 
     def __init__(
         self,
@@ -163,7 +164,7 @@ class FasterRCNN(Method):
             best, label = scores[:, 1:].max(1)
             code = codes[torch.arange(len(codes)), label] / REGION_CODE.to(codes)
             boxes = decode(code, boxes)
-            keep = suppress_classes(boxes, best, label, 0.3)
+            keep = suppress_classes(boxes, best, label, self.overlap)
             found.append((boxes[keep], best[keep], label[keep]))
         return padded(found)
 

@@ -84,6 +84,7 @@ class RetinaNet(Method):
     name, or squares."""
 
     learning_rate = 1.5e-3
+    overlap = 0.3
 
     def __init__(
         self,
@@ -162,6 +163,6 @@ class RetinaNet(Method):
             best, place = scores.flatten().topk(min(300, scores.numel()))
             anchor, label = place // self.facts.classes, place % self.facts.classes
             boxes = decode(code[anchor], every[anchor])
-            keep = suppress_classes(boxes, best, label, 0.3)
+            keep = suppress_classes(boxes, best, label, self.overlap)
             found.append((boxes[keep], best[keep], label[keep]))
         return padded(found)

@@ -4,6 +4,9 @@ A batch holds `image` (N, 1, D, H, W), a stack of slices, and `window` (N, 2), t
 shown black and white; the fact `classes` says how many labels there are, background included. A
 network gives class scores (N, C, D, H, W); the answer is the label with the highest score. 2D
 networks see each slice of the stack by itself.
+
+All networks train on pieces that are turned, stretched, bent and relit anew each time they are
+drawn (`parts.augment.Bend`), as U-Net, V-Net and kU-Net were.
 """
 
 from collections.abc import Iterator
@@ -11,8 +14,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from course_lib.cases import Batch
-from course_lib.methods.base import Loss, Method
+from course_lib.cases import Batch, Cases
+from course_lib.methods.base import Loss, Method, Sample
+from course_lib.parts.augment import Bend
 from course_lib.parts.segmentation.losses import damped_cross_entropy
 from course_lib.parts.segmentation.stacks import standardise
 
@@ -25,7 +29,16 @@ class Segmenter(Method):
     """
 
     learning_rate = 1e-2  # chosen on validation, against 4e-3
+    bend: Bend | None = Bend()
     network: nn.Module
+
+    def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
+        """A training batch, each piece changed in its own way."""
+        batch = sample(train, count)
+        if self.bend is None:
+            return batch
+        image, label = self.bend(batch["image"], batch["label"], batch["window"])
+        return batch | {"image": image, "label": label}
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores (N, C, D, H, W), without softmax."""
