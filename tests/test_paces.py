@@ -54,6 +54,41 @@ def test_a_variant_has_a_pace_of_its_own_and_other_options_do_not_change_the_ste
     assert steps("red_cnn", width=16) == steps("red_cnn")
 
 
+def test_own_data_have_the_pace_of_the_first_data_set_and_fewer_steps_where_a_step_is_more_work(
+    monkeypatch,
+):
+    table = {"class": {"classification/nodules/300": {"resnet_baseline": [0.05, 0.0]}}}
+    monkeypatch.setattr(paces, "table", lambda: table)
+    place = ("classification", "path:mine", "resnet_baseline")
+    plan = paces.plan(*place, "class")
+    assert plan.steps == paces.two_digits(plan.seconds / 0.05) > 1000
+    assert plan.pixels == 16 * 64 * 64
+    assert paces.within(plan, "class", plan.pixels // 5) == plan
+    assert paces.within(plan, "class", 4 * plan.pixels).steps == paces.two_digits(plan.steps / 4)
+    said = paces.plan(*place, "class@1234")
+    assert paces.within(said, "class@1234", 4 * plan.pixels).steps == 1234
+    made_up = paces.plan("classification", "nodules/300", "resnet_baseline", "class")
+    assert paces.within(made_up, "class", 10**9) == made_up
+
+
+def test_a_run_on_own_data_of_large_images_takes_fewer_steps(monkeypatch):
+    from course_lib.benchmark import job as jobs
+    from tests.classification.example import own_splits
+
+    splits = own_splits()
+    question = catalogue.question("classification", "path:mine")
+    job = Job("classification", "resnet_baseline", "path:mine", "class", 0)
+    monkeypatch.setattr(paces, "table", dict)
+    pixels = 16 * splits.train["image"][0, 0].numel()
+    assert pixels < job.plan.pixels and jobs.planned(job, question, splits) == job.plan
+    wide = dict(splits.train.tensors)
+    for name in ("image", "wide", "mask", "wide_mask"):
+        wide[name] = wide[name].repeat_interleave(8, -1).repeat_interleave(8, -2)
+    large = replace(splits, train=replace(splits.train, tensors=wide))
+    steps = jobs.planned(job, question, large).steps
+    assert steps == paces.two_digits(job.plan.steps * job.plan.pixels / (64 * pixels))
+
+
 def test_steps_belong_to_a_jobs_key(measured):
     job = Job(*PLACE[:1], "red_cnn", PLACE[1], "class", 0)
     before = job.key()

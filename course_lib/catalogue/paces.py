@@ -44,10 +44,12 @@ def plan(
 
     Options that are no variant change nothing: steps are those of the method as it is. Without a
     measured pace, or where the profile says the steps (`class@1400`), it is the question's plan.
+    The user's own data have the pace of the section's first data set, see `within`.
     """
     base, mark, _ = profile.partition("@")
     found = catalogue.question(section, dataset).plan(profile)
-    measured = table().get(base, {}).get(f"{section}/{dataset}", {})
+    like = next(iter(catalogue.datasets(section))) if found.pixels else dataset
+    measured = table().get(base, {}).get(f"{section}/{like}", {})
     pace = measured.get(name(method, options or {})) or measured.get(method)
     if mark or pace is None or found.seconds is None:
         return found
@@ -58,6 +60,14 @@ def plan(
         steps=two_digits(found.seconds / step),
         evaluations=max(1, min(found.evaluations, looks)),
     )
+
+
+def within(plan: "Plan", profile: str, pixels: int) -> "Plan":
+    """The plan for the user's own data, of which a step has so many pixels: fewer steps where these
+    are more than those that its pace was measured with, unless the profile says the steps."""
+    if not plan.pixels or plan.seconds is None or "@" in profile:
+        return plan
+    return replace(plan, steps=two_digits(plan.steps * min(1.0, plan.pixels / pixels)))
 
 
 def two_digits(number: float) -> int:

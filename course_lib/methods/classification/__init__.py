@@ -19,6 +19,7 @@ from course_lib.parts.augment import Change, half_changed
 class Classifier(Method):
     """A method that learns to classify, with the same remedies as all others here."""
 
+    warm_up = 20
     change: Change | None = Change(False, 15.0, 0.0, 0.1, 0.1, 0.0)
     dropout: float = 0.3
     decay: float = 0.05

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Facts
-from course_lib.methods.base import Method
+from course_lib.methods.detection import Detector
 from course_lib.metrics.detection import box_iou
 from course_lib.parts.detection.boxes import (
     anchors,
@@ -52,7 +52,7 @@ REGION_CODE = torch.tensor([10.0, 10.0, 5.0, 5.0])
 proposals are small."""
 
 
-class FasterRCNN(Method):
+class FasterRCNN(Detector):
     """`proposals`: regions per image that reach the second stage, more where the data's facts say
     that an image holds many things (`most_boxes`); `context`: the side of the region
     looked at over the side of the proposal; `objectness`, `proposal_box`, `region_class`,

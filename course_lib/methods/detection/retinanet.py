@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
-from course_lib.methods.base import Method
+from course_lib.methods.detection import Detector
 from course_lib.parts.detection.boxes import (
     anchors,
     decode,
@@ -78,7 +78,7 @@ def subnet(width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, last)
 
 
-class RetinaNet(Method):
+class RetinaNet(Detector):
     """`loss`: focal, cross_entropy or ohem; `gamma`, `alpha` of the focal loss; `classification`,
     `box`: weights of the two terms; `ratios` of the anchors, empty: those that the data's facts
     name, or squares."""

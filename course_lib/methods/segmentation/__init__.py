@@ -29,6 +29,8 @@ class Segmenter(Method):
     """
 
     learning_rate = 1e-2  # chosen on validation, against 4e-3
+    warm_up = 20
+    mixed = True
     bend: Bend | None = Bend()
     network: nn.Module
 
@@ -42,7 +44,7 @@ class Segmenter(Method):
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores (N, C, D, H, W), without softmax."""
-        return self.network(standardise(batch))
+        return self.network(standardise(batch)).float()
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """The loss of class scores; labels (N, 1, D, H, W)."""

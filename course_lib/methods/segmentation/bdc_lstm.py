@@ -120,10 +120,12 @@ class KUNetBDCLSTM(Segmenter):
         """Cross-entropy of whichever answers the stage trains."""
         read, alone = self.network(standardise(batch), self.stage != "slices")
         learning = {"slices": (alone,), "stack": (read,), "both": (alone, read)}[self.stage]
-        first, *others = (damped_cross_entropy(scores, batch["label"]) for scores in learning)
+        first, *others = (
+            damped_cross_entropy(scores.float(), batch["label"]) for scores in learning
+        )
         yield self.stage, sum(others, first)
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores: with context once the LSTMs have been trained."""
         read, alone = self.network(standardise(batch), self.stage != "slices")
-        return alone if read is None else read
+        return (alone if read is None else read).float()

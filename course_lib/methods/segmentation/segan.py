@@ -93,6 +93,7 @@ class SegAN(Segmenter):
     network: nn.ModuleDict
 
     learning_rate = 4e-3  # chosen on validation, against 1e-2
+    mixed = False  # as it was tried
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class SegAN(Segmenter):
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores (N, C, D, H, W)."""
-        return self.network["segmentor"](standardise(batch))
+        return self.network["segmentor"](standardise(batch)).float()
 
     def masked(self, batch: Batch, maps: Tensor) -> Tensor:
         """The image, its colours' mean, times each structure's map (N, C, D, H, W): slices

@@ -90,6 +90,8 @@ class VNet(Segmenter):
     Raises CourseError for another loss or kernel.
     """
 
+    mixed = False  # no faster in 3D
+
     def __init__(
         self, widths: tuple[int, ...] = (8, 16, 32, 48), loss: str = "dice", kernel: int = 3
     ) -> None:

@@ -15,7 +15,7 @@ from course_lib.data.own.tables import listed
 from course_lib.errors import CourseError
 from course_lib.metrics import classification as metrics
 from course_lib.tasks import own_pictures, own_use
-from course_lib.tasks.base import Field, Metric, Splits
+from course_lib.tasks.base import Field, Metric, Plan, Splits
 from course_lib.tasks.classification import malignancy
 from course_lib.tasks.classification.malignancy import alternating, shares, stream
 
@@ -194,6 +194,16 @@ QUESTION = replace(
     metrics=METRICS,
     metrics_of=of_classes,
     sources={PATH: ()},
+    plans=malignancy.QUESTION.plans
+    | {
+        "class": Plan(
+            steps=1000,
+            batch=16,
+            evaluations=4,
+            seconds=110,
+            pixels=16 * malignancy.SIDE * malignancy.SIDE,
+        )
+    },
     make=make,
     score=score,
 )

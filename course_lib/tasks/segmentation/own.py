@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from course_lib.data.own.tables import listed
 from course_lib.data.volume import Head, Volume
 from course_lib.errors import CourseError
 from course_lib.tasks import own_use
-from course_lib.tasks.base import Splits
+from course_lib.tasks.base import Plan, Splits
 from course_lib.tasks.segmentation import stacks, structures
 
 MOST_STRUCTURES = 20
@@ -252,6 +253,16 @@ QUESTION = replace(
     id="own",
     title="Segmentation of your own volumes",
     sources={PATH: ()},
+    plans=structures.QUESTION.plans
+    | {
+        "class": Plan(
+            steps=900,
+            batch=2,
+            evaluations=5,
+            seconds=110,
+            pixels=2 * prod(structures.SIZES["class"].piece),
+        )
+    },
     make=make,
     kinds=(),
 )

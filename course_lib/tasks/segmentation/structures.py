@@ -194,7 +194,7 @@ QUESTION = Question(
     },
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=280, batch=2, evaluations=5),
+        "class": Plan(steps=280, batch=2, evaluations=5, seconds=60),
         "full": Plan(steps=30_000, batch=8, evaluations=40),
     },
     make=make,
