@@ -12,8 +12,11 @@ both trained together, the proposals taken as given; the four terms' weights, on
 Sampling does here what the focal loss does in RetinaNet. Against the paper: of the anchors and of
 the regions a quarter are objects instead of half; an anchor is an object from an IoU of 0.5 on
 instead of 0.7, because nodules are small; and the other anchors are the highest-scoring ones of 512
-random ones instead of random ones. True boxes, exact and jittered, are among the training regions,
-or the head would see no object before the RPN finds one.
+random ones instead of random ones. Of the proposals, those that overlap a surer one by more than an
+IoU of 0.5 are dropped (0.7 in the paper), of the answers by more than 0.3. A region is an object
+from an IoU of 0.5 on, as in the paper, and background below 0.3 (0.1 to 0.5 in the paper). True
+boxes, exact and jittered, are among the training regions, or the head would see no object before
+the RPN finds one.
 
 Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores, labels. Shrunk: a small backbone with a
 pyramid (the finest map, stride 4, serves both stages), 32 maps, square anchors of six sizes, head

