@@ -7,22 +7,16 @@ import pytest
 from course_lib import catalogue
 from course_lib.benchmark.job import Job
 from course_lib.catalogue import paces
-from course_lib.tasks.denoising import low_dose
 
-PLACE = ("denoising", "chest_ct")
+PLACE, PROFILES = ("denoising", "chest_ct"), ("class", "long", "full")
 
 
 @pytest.fixture
 def measured(monkeypatch):
-    """A table of one method, and a question with a minute."""
-    plans = low_dose.QUESTION.plans
-    minute = replace(plans["class"], seconds=60, evaluations=8)
-    monkeypatch.setattr(
-        low_dose, "QUESTION", replace(low_dose.QUESTION, plans={**plans, "class": minute})
-    )
-    table = {"class": {"denoising/chest_ct": {"red_cnn": [0.0411, 1.7], "wgan_vgg": [0.21, 0]}}}
+    """A table of two methods."""
+    table = {"class": {"denoising/*": {"red_cnn": [0.0411, 1.7], "wgan_vgg": [0.21, 0]}}}
     monkeypatch.setattr(paces, "table", lambda: table)
-    return table["class"]["denoising/chest_ct"]
+    return table["class"]["denoising/*"]
 
 
 def steps(method, profile="class", **options):
@@ -54,39 +48,29 @@ def test_a_variant_has_a_pace_of_its_own_and_other_options_do_not_change_the_ste
     assert steps("red_cnn", width=16) == steps("red_cnn")
 
 
-def test_own_data_have_the_pace_of_the_first_data_set_and_fewer_steps_where_a_step_is_more_work(
+def test_own_data_have_the_pace_of_the_first_data_set_and_fewer_steps_where_images_are_large(
     monkeypatch,
 ):
-    table = {"class": {"classification/nodules/300": {"resnet_baseline": [0.05, 0.0]}}}
-    monkeypatch.setattr(paces, "table", lambda: table)
-    place = ("classification", "path:mine", "resnet_baseline")
-    plan = paces.plan(*place, "class")
-    assert plan.steps == paces.two_digits(plan.seconds / 0.05) > 1000
-    assert plan.pixels == 16 * 64 * 64
-    assert paces.within(plan, "class", plan.pixels // 5) == plan
-    assert paces.within(plan, "class", 4 * plan.pixels).steps == paces.two_digits(plan.steps / 4)
-    said = paces.plan(*place, "class@1234")
-    assert paces.within(said, "class@1234", 4 * plan.pixels).steps == 1234
-    made_up = paces.plan("classification", "nodules/300", "resnet_baseline", "class")
-    assert paces.within(made_up, "class", 10**9) == made_up
-
-
-def test_a_run_on_own_data_of_large_images_takes_fewer_steps(monkeypatch):
-    from course_lib.benchmark import job as jobs
     from tests.classification.example import own_splits
 
+    table = {"class": {"classification/nodules/*": {"resnet_baseline": [0.05, 0.0]}}}
+    monkeypatch.setattr(paces, "table", lambda: table)
+    place = ("classification", "path:mine", "resnet_baseline")
+    plan, question = paces.plan(*place, "class"), catalogue.question(*place[:2])
+    assert plan.steps == paces.two_digits(plan.seconds / 0.05) > 1000
     splits = own_splits()
-    question = catalogue.question("classification", "path:mine")
-    job = Job("classification", "resnet_baseline", "path:mine", "class", 0)
-    monkeypatch.setattr(paces, "table", dict)
     pixels = 16 * splits.train["image"][0, 0].numel()
-    assert pixels < job.plan.pixels and jobs.planned(job, question, splits) == job.plan
+    assert pixels < plan.pixels and paces.within(plan, "class", question, splits) == plan
     wide = dict(splits.train.tensors)
     for name in ("image", "wide", "mask", "wide_mask"):
         wide[name] = wide[name].repeat_interleave(8, -1).repeat_interleave(8, -2)
     large = replace(splits, train=replace(splits.train, tensors=wide))
-    steps = jobs.planned(job, question, large).steps
-    assert steps == paces.two_digits(job.plan.steps * job.plan.pixels / (64 * pixels))
+    steps = paces.within(plan, "class", question, large).steps
+    assert steps == paces.two_digits(plan.steps * plan.pixels / (64 * pixels))
+    said = paces.plan(*place, "class@1234")
+    assert paces.within(said, "class@1234", question, large).steps == 1234
+    theirs = paces.plan("classification", "nodules/300", "resnet_baseline", "class")
+    assert paces.within(theirs, "class", question, large) == theirs
 
 
 def test_steps_belong_to_a_jobs_key(measured):
@@ -110,3 +94,40 @@ def test_precision_belongs_to_a_jobs_key_where_it_is_not_float32(monkeypatch):
     assert job.precision() == "bfloat16" and job.key() != plain
     monkeypatch.setenv("COURSE_PRECISION", "float32")
     assert job.precision() == "float32" and job.key() == plain
+
+
+@pytest.mark.parametrize("entry", catalogue.METHODS, ids=lambda entry: entry.id)
+@pytest.mark.parametrize("profile", ["long", "full"])
+def test_options_nearer_to_the_paper_exist(entry, profile):
+    options = entry.options_in(profile)
+    assert options == entry.options_in(f"{profile}@20") and not entry.options_in("class")
+    if options:
+        made = catalogue.build(entry.id, **options)
+        assert all(getattr(made, name) == value for name, value in options.items())
+
+
+def test_a_job_is_made_with_its_profiles_options_and_its_own_over_them():
+    minute, quarter, gpu = (Job(*PLACE[:1], "red_cnn", PLACE[1], p, 0) for p in PROFILES)
+    assert minute.built_with == {} != quarter.built_with != gpu.built_with == {"width": 96}
+    own = replace(quarter, options={"width": 8})
+    assert own.built_with == {"width": 8}
+    assert len({job.key() for job in (minute, quarter, gpu, own)}) == 4
+
+
+def test_long_trains_longer_on_the_cases_of_a_minute():
+    question = catalogue.question(*PLACE)
+    minute, quarter = (question.plan(profile) for profile in PROFILES[:2])
+    assert (minute.seconds, quarter.seconds) == (60, 900) and quarter.steps > 10 * minute.steps
+    short, long = (question.make(PLACE[1], profile, 0) for profile in PROFILES[:2])
+    assert short.test.case == long.test.case and short.train.case == long.train.case
+
+
+@pytest.mark.parametrize("section", catalogue.SECTIONS)
+def test_every_profile_has_its_plan_in_every_question(section):
+    for question in catalogue.questions(section):
+        assert [*question.plans] == ["smoke", *PROFILES], question.id
+        minute = question.plans[
+            "class"
+        ]  # with data of one's own, where sections say so, nearly two
+        assert minute.seconds == (110 if minute.pixels else 60)
+        assert question.plans["long"].seconds == 900

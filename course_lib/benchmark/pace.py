@@ -32,7 +32,6 @@ def steps_in(minutes: float, jobs: Sequence[Job], threads: int | None = None) ->
     import torch
 
     from course_lib import device as devices
-    from course_lib.tasks.base import base_profile
 
     learners = [job for job in jobs if learns(job.method)]
     if not learners:
@@ -41,7 +40,7 @@ def steps_in(minutes: float, jobs: Sequence[Job], threads: int | None = None) ->
     torch.set_num_threads(threads or before)
     try:
         first = learners[0]
-        splits = first.question.make(first.dataset, base_profile(first.profile), first.seed)
+        splits = first.question.make(first.dataset, first.profile, first.seed)
         splits = splits.to(devices.choose())
         found = min(_steps(job, splits, minutes * 60) for job in learners)
     finally:
@@ -57,7 +56,7 @@ def _steps(job: Job, splits: "Splits", seconds: float) -> int:
     question, steps = job.question, TRIAL_STEPS
     while True:
         plan = replace(job.plan, steps=steps, evaluations=1)
-        method = catalogue.build(job.method, **job.options)
+        method = catalogue.build(job.method, **job.built_with)
         begin = time.perf_counter()
         history = fit(
             method, question, splits, profile=job.profile, seed=job.seed, plan=plan, progress=False

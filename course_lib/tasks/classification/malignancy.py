@@ -120,8 +120,7 @@ def _draw(pool: Cases, count: int, generator: torch.Generator) -> Cases:
     label = pool["label"][order]
     ranks = [order[label == c].tolist() for c in (0, 1)]
     few = min(count // 2, *map(len, ranks))
-    picked = ranks[0][: count - few] + ranks[1][:few]
-    return pool.subset(picked)
+    return pool.subset(ranks[0][: count - few] + ranks[1][:few])
 
 
 def _one_view(pool: Cases, group: str, word: str) -> Cases:
@@ -289,6 +288,7 @@ QUESTION = Question(
     plans={
         "smoke": Plan(steps=6, batch=8, evaluations=2),
         "class": Plan(steps=300, batch=16, evaluations=4, seconds=60),
+        "long": Plan(steps=4500, batch=16, evaluations=12, seconds=900),
         "full": Plan(steps=5000, batch=32, evaluations=20),
     },
     make=make,

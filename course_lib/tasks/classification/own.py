@@ -15,7 +15,7 @@ from course_lib.data.own.tables import listed
 from course_lib.errors import CourseError
 from course_lib.metrics import classification as metrics
 from course_lib.tasks import own_pictures, own_use
-from course_lib.tasks.base import Field, Metric, Plan, Splits
+from course_lib.tasks.base import Field, Metric, Splits
 from course_lib.tasks.classification import malignancy
 from course_lib.tasks.classification.malignancy import alternating, shares, stream
 
@@ -186,6 +186,9 @@ FIELDS = {
     "wide_mask": Field("N 1 *wide", "class", "the same of `mask`", ("train",), "uint8"),
 }
 
+PIXELS = 16 * malignancy.SIDE * malignancy.SIDE
+"""Of the images of a step on the course's own data."""
+
 QUESTION = replace(
     malignancy.QUESTION,
     id="own",
@@ -196,13 +199,10 @@ QUESTION = replace(
     sources={PATH: ()},
     plans=malignancy.QUESTION.plans
     | {
-        "class": Plan(
-            steps=1000,
-            batch=16,
-            evaluations=4,
-            seconds=110,
-            pixels=16 * malignancy.SIDE * malignancy.SIDE,
-        )
+        "class": replace(
+            malignancy.QUESTION.plans["class"], steps=1000, seconds=110, pixels=PIXELS
+        ),
+        "long": replace(malignancy.QUESTION.plans["long"], pixels=PIXELS),
     },
     make=make,
     score=score,

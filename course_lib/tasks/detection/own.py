@@ -19,7 +19,7 @@ from course_lib.errors import CourseError
 from course_lib.metrics import detection as metrics
 from course_lib.parts.detection.boxes import as_lists
 from course_lib.tasks import own_pictures, own_use
-from course_lib.tasks.base import Field, Metric, Panel, Plan, Splits
+from course_lib.tasks.base import Field, Metric, Panel, Splits
 from course_lib.tasks.detection import anchor_sides, drawn_boxes, nodules
 from course_lib.tasks.detection.patients import WINDOW, share
 
@@ -240,6 +240,9 @@ METRICS = {
     ),
 }
 
+PIXELS = 8 * nodules.PIXELS * nodules.PIXELS
+"""Of the images of a step on the course's own data."""
+
 QUESTION = replace(
     nodules.QUESTION,
     id="own",
@@ -258,13 +261,8 @@ QUESTION = replace(
     sources={PATH: ()},
     plans=nodules.QUESTION.plans
     | {
-        "class": Plan(
-            steps=800,
-            batch=8,
-            evaluations=4,
-            seconds=110,
-            pixels=8 * nodules.PIXELS * nodules.PIXELS,
-        )
+        "class": replace(nodules.QUESTION.plans["class"], steps=800, seconds=110, pixels=PIXELS),
+        "long": replace(nodules.QUESTION.plans["long"], pixels=PIXELS),
     },
     make=make,
     score=score,

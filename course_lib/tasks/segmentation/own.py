@@ -16,7 +16,7 @@ from course_lib.data.own.tables import listed
 from course_lib.data.volume import Head, Volume
 from course_lib.errors import CourseError
 from course_lib.tasks import own_use
-from course_lib.tasks.base import Plan, Splits
+from course_lib.tasks.base import Splits
 from course_lib.tasks.segmentation import stacks, structures
 
 MOST_STRUCTURES = 20
@@ -248,6 +248,9 @@ def _resampled(scan: Volume, values: np.ndarray, grid: Grid, mode: str) -> Tenso
     return F.pad(given, edges, value=outside)
 
 
+PIXELS = 2 * prod(structures.SIZES["class"].piece)
+"""Of the images of a step on the course's own data."""
+
 QUESTION = replace(
     structures.QUESTION,
     id="own",
@@ -255,13 +258,8 @@ QUESTION = replace(
     sources={PATH: ()},
     plans=structures.QUESTION.plans
     | {
-        "class": Plan(
-            steps=900,
-            batch=2,
-            evaluations=5,
-            seconds=110,
-            pixels=2 * prod(structures.SIZES["class"].piece),
-        )
+        "class": replace(structures.QUESTION.plans["class"], steps=900, seconds=110, pixels=PIXELS),
+        "long": replace(structures.QUESTION.plans["long"], pixels=PIXELS),
     },
     make=make,
     kinds=(),

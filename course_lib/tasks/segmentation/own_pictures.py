@@ -249,6 +249,13 @@ QUESTION = replace(
             seconds=110,
             pixels=2 * prod(structures.SIZES["class"].piece),
         ),
+        "long": Plan(
+            steps=4200,
+            batch=8,
+            evaluations=12,
+            seconds=900,
+            pixels=2 * prod(structures.SIZES["class"].piece),
+        ),
         "full": Plan(steps=30_000, batch=16, evaluations=40),
     },
     make=make,
