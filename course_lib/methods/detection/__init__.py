@@ -3,7 +3,7 @@
 Few images are soon known by heart. So detectors see every second one stretched, moved and relit,
 with its boxes. Tried with RetinaNet on 48 pictures of blood cells, 16 to validate: with mirrored
 pictures alone AP50 stands still at 66 % from 40 seconds on while the loss falls to 0.08; with these
-changes, the only ones tried, it is 72 % after 60 seconds, 74 % after 80, and still rises.
+changes, the only ones tried, it rises to 74 % in 80 seconds and 77 % in 100.
 """
 
 from course_lib.cases import Batch, Cases

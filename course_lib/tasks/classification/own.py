@@ -197,8 +197,8 @@ QUESTION = replace(
     metrics=METRICS,
     metrics_of=of_classes,
     sources={PATH: ()},
-    plans=malignancy.QUESTION.plans
-    | {
+    plans={
+        **malignancy.QUESTION.plans,
         "class": replace(
             malignancy.QUESTION.plans["class"], steps=1000, seconds=110, pixels=PIXELS
         ),

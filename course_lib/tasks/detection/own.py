@@ -259,8 +259,8 @@ QUESTION = replace(
     metrics=METRICS,
     metrics_of=lambda facts: METRICS | of_classes(facts),
     sources={PATH: ()},
-    plans=nodules.QUESTION.plans
-    | {
+    plans={
+        **nodules.QUESTION.plans,
         "class": replace(nodules.QUESTION.plans["class"], steps=800, seconds=110, pixels=PIXELS),
         "long": replace(nodules.QUESTION.plans["long"], pixels=PIXELS),
     },

@@ -256,8 +256,8 @@ QUESTION = replace(
     id="own",
     title="Segmentation of your own volumes",
     sources={PATH: ()},
-    plans=structures.QUESTION.plans
-    | {
+    plans={
+        **structures.QUESTION.plans,
         "class": replace(structures.QUESTION.plans["class"], steps=900, seconds=110, pixels=PIXELS),
         "long": replace(structures.QUESTION.plans["long"], pixels=PIXELS),
     },
