@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -248,11 +249,19 @@ def _resampled(scan: Volume, values: np.ndarray, grid: Grid, mode: str) -> Tenso
     return F.pad(given, edges, value=outside)
 
 
+PIXELS = 2 * prod(structures.SIZES["class"].piece)
+"""Of the images of a step on the course's own data."""
+
 QUESTION = replace(
     structures.QUESTION,
     id="own",
     title="Segmentation of your own volumes",
     sources={PATH: ()},
+    plans={
+        **structures.QUESTION.plans,
+        "class": replace(structures.QUESTION.plans["class"], steps=900, seconds=110, pixels=PIXELS),
+        "long": replace(structures.QUESTION.plans["long"], pixels=PIXELS),
+    },
     make=make,
     kinds=(),
 )
