@@ -79,7 +79,8 @@ class SMGAN(Method):
     def build(self, facts: Facts) -> None:
         """Generator and critic. The last ReLU starts open, at half the attenuation of water."""
         self.generator = generator(context=self.context)
-        nn.init.constant_(self.generator[-2].bias, 0.5)
+        *_, opening = self.generator.parameters()
+        nn.init.constant_(opening, 0.5)
         self.critic = critic(slices=SLICES)
 
     @property

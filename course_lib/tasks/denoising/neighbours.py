@@ -155,12 +155,13 @@ def blocks_of(
 ) -> Batch:
     """Blocks at random places, the same place in each of the named (N, 1, S, H, W) tensors."""
     which = random_index(cases, count, generator)[:, None, None, None]
-    places = []
+    places: list[Tensor] = []
     for axis, (long, side) in enumerate(zip(cases[names[0]].shape[2:], sides, strict=True)):
         first = torch.randint(long - side + 1, (count,), generator=generator)
         shape = [count, *(side if k == axis else 1 for k in range(3))]
         places.append((first[:, None] + torch.arange(side)).view(shape).to(cases.device))
-    return {name: cases[name][(which, 0, *places)].unsqueeze(1) for name in names}
+    slices, rows, columns = places
+    return {name: cases[name][which, 0, slices, rows, columns].unsqueeze(1) for name in names}
 
 
 def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
@@ -187,8 +188,8 @@ QUESTION = replace(
         ),
         "region": replace(low_dose.FIELDS["region"], where=HELD),
     },
-    facts=low_dose.QUESTION.facts
-    | {
+    facts={
+        **low_dose.QUESTION.facts,
         "depth": "slices of a stack",
         "size": "pixels along a side",
         "angles": "of the views, in degrees",
