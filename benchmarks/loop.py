@@ -26,10 +26,10 @@ from course_lib.learning import entered, laid_out
 from course_lib.tasks.base import Plan
 
 METHODS = {
-    "RED-CNN, 2D": ("denoising", "chest_ct", "red_cnn", {}),
+    "RED-CNN, 40 x 40": ("denoising", "chest_ct", "red_cnn", {}),
+    "FBPConvNet, 128 x 128": ("reconstruction_ct", "chest_ct/30_views", "fbp_conv_net", {}),
     "U-Net, 3D": ("segmentation", "brain_3d", "unet", {"dims": 3}),
     "pix2pix, GAN": ("translation", "mr_to_ct/aligned", "pix2pix", {}),
-    "WGAN-VGG, GAN": ("denoising", "chest_ct", "wgan_vgg", {}),
 }
 PLAIN = {"mixed": False, "clip": None, "average": 0.0, "warm_up": 0}
 SETTINGS: dict[str, dict] = {
@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict] = {
     "channels not last": {},
     "weights one by one": {},
     "bfloat16": {"mixed": True},
+    "bfloat16, channels not last": {"mixed": True},
     "clipped": {"clip": 1.0},
     "averaged": {"average": 0.99},
 }
@@ -52,7 +53,7 @@ def stepper(setting: str, made: tuple, stack: ExitStack) -> Callable[[], object]
     plan, method = question.plan("class"), catalogue.build(name, **options)
     vars(method).update(PLAIN | SETTINGS[setting])
     method.fresh(splits.facts)
-    if setting == "channels not last":
+    if setting.endswith("channels not last"):
         for parameter in method.parameters():
             parameter.data = parameter.data.contiguous()
     else:

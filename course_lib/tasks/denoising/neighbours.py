@@ -190,7 +190,8 @@ QUESTION = replace(
     sources={"chest_ct+lung_tumours/stacks": ("chest_ct", "lung_tumours")},
     plans={
         "smoke": Plan(steps=4, batch=2, evaluations=1),
-        "class": Plan(steps=300, batch=4, evaluations=5),
+        "class": Plan(steps=300, batch=4, evaluations=5, seconds=60),
+        "long": Plan(steps=4500, batch=4, evaluations=12, seconds=900),
         "full": Plan(steps=40_000, batch=16, evaluations=40),
     },
     make=make,
