@@ -120,8 +120,7 @@ def _draw(pool: Cases, count: int, generator: torch.Generator) -> Cases:
     label = pool["label"][order]
     ranks = [order[label == c].tolist() for c in (0, 1)]
     few = min(count // 2, *map(len, ranks))
-    picked = ranks[0][: count - few] + ranks[1][:few]
-    return pool.subset(picked)
+    return pool.subset(ranks[0][: count - few] + ranks[1][:few])
 
 
 def _one_view(pool: Cases, group: str, word: str) -> Cases:
