@@ -25,6 +25,7 @@ from course_lib import catalogue
 from course_lib import device as devices
 from course_lib.benchmark.pace import learns
 from course_lib.catalogue import paces
+from course_lib.data import fetch
 from course_lib.fit import fit
 from course_lib.tasks.base import Plan
 
@@ -92,9 +93,11 @@ def main() -> None:
         if given.missing and name in measured:
             continue
         question = catalogue.question(section, dataset)
+        if lacking := [need for need in question.needs(dataset) if not fetch.is_fetched(need)]:
+            print(f"{section}/{dataset} {name}: not measured, {lacking[0]} is not fetched")
+            continue
         if at != (section, dataset):
-            at, splits = (section, dataset), None
-            splits = question.make(dataset, given.profile, 0)
+            at, splits = (section, dataset), question.make(dataset, given.profile, 0)
         found = timed(entry, options, question, splits, given.profile)
         print(f"{section}/{dataset} {name}: {found[0]} s a step, {found[1]} s a look", flush=True)
         measured[name] = found

@@ -23,6 +23,9 @@ from course_lib.methods.asking import ask
 from course_lib.methods.base import Classical, Method
 from course_lib.tasks.base import Plan, Question, Splits, base_profile
 
+LOOKING, SHORT_S = 0.1, 1.0
+"""The share of a training's time that looking at validation may take, and from how many seconds on
+it matters."""
 Progress = bool | Callable[[int, int], None]
 
 
@@ -141,6 +144,7 @@ class _Training:
     sample: Callable[[Cases, int], Batch]
     after_evaluation: Callable[[dict[str, Any]], None] | None
     history: History = field(default_factory=History)
+    looking: float = 0.0
     recent: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
     terms: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
 
@@ -166,7 +170,7 @@ class _Training:
                         bar.update()
                         if callable(progress):
                             progress(history.steps, plan.steps)
-                        if history.steps in looks:
+                        if history.steps in looks and self.may_look():
                             with turn.averaged():
                                 score = self.evaluate()
                             turn.train()
@@ -190,6 +194,12 @@ class _Training:
         self.history.seconds += time.perf_counter() - start
         self.history.steps += 1
 
+    def may_look(self) -> bool:
+        """Whether there is time to look at validation: at the end always, before that unless looks
+        have taken more than their share. They change nothing of the training, only the curve."""
+        share = self.looking / max(self.history.seconds, 1e-9)
+        return self.history.steps == self.plan.steps or self.looking < SHORT_S or share < LOOKING
+
     def evaluate(self) -> float:
         """Adds a row to the learning curve; returns the headline score."""
         losses, terms = _means(self.recent), _means(self.terms)
@@ -200,8 +210,10 @@ class _Training:
                     "diverged. Lower the method's learning rate "
                     f"(it is {self.method.learning_rate:g})."
                 )
+        start = time.perf_counter()
         with torch.random.fork_rng():  # what is drawn to look changes nothing of the training
             validation = evaluate(self.method, self.question, self.splits.validation)
+        self.looking += time.perf_counter() - start
         row = {
             "step": self.history.steps,
             "seconds": round(self.history.seconds, 3),

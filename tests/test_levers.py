@@ -152,3 +152,29 @@ def test_looking_changes_nothing_of_the_training():
             return super().predict(batch) + 0.1 * torch.randn(())
 
     assert trained(Lucky(), 12, 1)[0].a.item() == trained(Lucky(), 12, 6)[0].a.item()
+
+
+@pytest.mark.parametrize(("step_s", "look_s", "seen"), [
+    (0.1, 0.2, [10, 20, 30, 40]),  # a second of looks is never too much
+    (1.0, 0.9, [10, 20, 30, 40]),
+    (0.2, 1.5, [10, 40]),  # after the first look there is no time for others
+    (0.7, 2.0, [10, 30, 40]),
+])  # fmt: skip
+def test_looks_that_took_their_share_of_the_time_are_left_out(monkeypatch, step_s, look_s, seen):
+    """By a clock that goes on when a step or a look is done, and not by itself."""
+    now = [0.0]
+    monkeypatch.setattr("course_lib.fit.time.perf_counter", lambda: now[0])
+
+    class Slow(Slope):
+        def after_step(self, player):
+            now[0] += step_s
+
+        def predict(self, batch):
+            now[0] += look_s * (not self.training)
+            return super().predict(batch)
+
+    history = fit(
+        Slow(), LINE, replace(SPLITS, validation=SPLITS.validation.subset(range(4))),
+        profile="smoke", seed=0, plan=Plan(40, 4, 4), progress=False,
+    )  # fmt: skip
+    assert [row["step"] for row in history.curve] == seen

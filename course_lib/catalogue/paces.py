@@ -25,7 +25,7 @@ LOOKING = 0.1
 """The share of the seconds of training that looking at validation may take."""
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "denoising": ("*/halves", "*/stacks", "*"),
+    "denoising": ("*/stacks", "*/halves", "*"),
     "super_resolution": ("*/thick_*", "*_x3", "*_x2", "*_x4", "*_x6"),
     "reconstruction_ct": ("*/30_views", "*/60_views", "*/15_views", "*/120_degrees"),
     "reconstruction_mr": ("*",),

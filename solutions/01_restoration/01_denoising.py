@@ -20,7 +20,8 @@ from course_lib.lesson import dataset_here, show
 
 # %% [markdown]
 # **Parameters.** The benchmark runs this same notebook with other values. `profile` sets sizes and
-# training steps: `smoke` takes seconds, `class` minutes, `full` wants a graphics card.
+# training steps: `smoke` takes seconds, `class` a minute for each
+# method, `long` a quarter of an hour, `full` wants a graphics card.
 
 # %% tags=["parameters"]
 task = "denoising"
