@@ -126,7 +126,7 @@ def test_nothing_loads_pickles():
 
 
 # Room → the rooms it may import from: downward only.
-GROUND = {"cases", "code", "device", "errors", "files", "metrics", "physics"}
+GROUND = {"cases", "code", "device", "errors", "files", "metrics", "physics", "threads"}
 ALLOWED = {
     **{room: GROUND for room in GROUND},
     "data": GROUND,
@@ -139,6 +139,7 @@ ALLOWED = {
 }
 # Within the ground: errors and files below all, physics and metrics beside each other.
 BELOW = {"errors": set(), "files": {"errors"}, "code": {"files"}, "cases": {"errors"}}
+BELOW |= {"threads": {"errors"}}
 
 
 def test_imports_run_downward():

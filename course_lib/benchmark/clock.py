@@ -55,19 +55,19 @@ def expected_seconds(jobs: Iterable[Job], known: Seconds) -> float | None:
     A job takes what its method took before; else what it took for the shipped leaderboards, as
     much faster or slower as this machine is; else the mean of what is known.
     """
+    times_of = measured(known)
+    typical = fmean(map(fmean, known.values())) if known else None
+    times = [times_of.get(kind(job), typical) for job in jobs]
+    return None if None in times else sum(filter(None, times))
+
+
+def measured(known: Seconds) -> dict[Kind, float]:
+    """How long jobs take of kinds that were measured, here or for the shipped leaderboards."""
     means = {name: fmean(values) for name, values in known.items()}
     shipped = shipped_seconds()
     both = [name for name in means if name in shipped]
     pace = sum(means[n] for n in both) / sum(shipped[n] for n in both) if both else 1.0
-    typical = fmean(means.values()) if means else None
-    total = 0.0
-    for job in jobs:
-        name = kind(job)
-        found = means.get(name, shipped[name] * pace if name in shipped else typical)
-        if found is None:
-            return None
-        total += found
-    return total
+    return {name: seconds * pace for name, seconds in shipped.items()} | means
 
 
 def pulse(job: Job, folder: Path) -> Callable[[int, int], None]:

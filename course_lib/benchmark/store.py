@@ -41,7 +41,7 @@ class Store:
 
     def read(self, key: str) -> Record | None:
         """The record of a job, or None. Raises CourseError when it is damaged."""
-        return _read(self.place(key) / "record.json")
+        return read(self.place(key) / "record.json")
 
     def done(self, key: str) -> bool:
         """Whether the job has been finished, and all that it left is whole; a failed job has not
@@ -68,7 +68,7 @@ class Store:
         found, damaged = [], []
         for path in sorted(self.folder.glob("[!.]*/record.json")):
             try:
-                record = _read(path)
+                record = read(path)
             except CourseError as error:
                 damaged.append(str(error))
                 continue
@@ -87,13 +87,17 @@ class Store:
             pass
 
     @contextmanager
-    def writing(self, key: str) -> Iterator[Path]:
+    def writing(self, key: str | None = None) -> Iterator[Path]:
         """A temporary folder that becomes the job's folder if the block succeeds. Where another
-        process has finished the job in the meantime, its record stays."""
+        process has finished the job in the meantime, its record stays.
+
+        Arguments:
+            key: by default the one that the record names.
+        """
         with self._partial() as partial:
             yield partial
-            _seal(partial)
-            self._move(partial, key)
+            record = _seal(partial)
+            self._move(partial, key or record["key"])
 
     @contextmanager
     def _partial(self) -> Iterator[Path]:
@@ -164,7 +168,7 @@ def _whole(path: Path, digest: str) -> bool:
     return path.is_file() and sha256(path) == digest
 
 
-def _seal(folder: Path) -> None:
+def _seal(folder: Path) -> Record:
     """Writes checksums into the record: of the files beside it, and of all that it says."""
     file = folder / "record.json"
     record = json.loads(file.read_text("utf-8"))
@@ -172,7 +176,7 @@ def _seal(folder: Path) -> None:
     for path in beside:
         settle(path)
     record["files"] = {path.name: sha256(path) for path in beside}
-    write_json(file, record | {"sha256": digest(record)})
+    return write_json(file, record | {"sha256": digest(record)})
 
 
 def digest(record: Record) -> str:
@@ -181,7 +185,8 @@ def digest(record: Record) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _read(path: Path) -> Record | None:
+def read(path: Path) -> Record | None:
+    """A record's file, or None if there is none. Raises CourseError when it is damaged."""
     try:
         record = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
