@@ -14,6 +14,7 @@ from course_lib import cli
 from course_lib.benchmark import sweep
 from course_lib.benchmark.job import Job
 from course_lib.benchmark.store import Store, write_json
+from tests.one_record import record
 
 WAYS = ("good", "hang", "halt", "die", "raise", "taken", "good later")
 
@@ -44,8 +45,7 @@ def execute(job, store, fork=False, aloud=()):
             os.kill(os.getpid(), signal.SIGKILL)
         if way == "raise":
             raise BaseException("what no job is expected to raise")
-        record = {"status": "done", "job": job.describe(), "wall_s": {"total": 0.01}}
-        write_json(folder / "record.json", record | {"key": job.key()})
+        write_json(folder / "record.json", record(job.describe(), job.key()))
     return sweep.Outcome(job, job.key(), "done", 0.01)
 
 

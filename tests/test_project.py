@@ -86,7 +86,8 @@ def test_every_package_that_is_imported_is_a_dependency():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 used.add(node.module.partition(".")[0])
     used -= set(sys.stdlib_module_names) | {"course_lib"}
-    brought = {"IPython", "nbformat", "nbclient", "jupyter_client"}  # by ipykernel, papermill
+    brought = {"IPython", "nbformat", "nbclient", "jupyter_client", "fastjsonschema"}
+    # … by ipykernel and papermill
     only_to_build, extra = {"jupytext"}, {"h5py"}  # h5py: the extra kspace
     assert used - core <= brought | only_to_build | extra, used - core
     assert core - used <= {"medmnist"}, core - used  # its files are read, it is never imported

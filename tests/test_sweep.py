@@ -16,7 +16,7 @@ from course_lib.benchmark.job import Job
 from course_lib.benchmark.patience import AT_LEAST_S, UNKNOWN_S, Patience
 from course_lib.benchmark.store import Store, write_json
 from course_lib.errors import Refused
-from tests import stand_in_jobs
+from tests import one_record, stand_in_jobs
 
 JOB = Job("denoising", "noisy_input", "chest_ct", "smoke", 0)
 
@@ -29,8 +29,8 @@ def notebook(*, error=None, raises=None, record=None):
             raise raises
         (folder / "notebook.ipynb").write_text("{}")
         if record is not None:
-            about = {"status": "done", "key": job.key(), "job": job.describe()}
-            write_json(folder / "record.json", about | record)
+            whole = one_record.record(job.describe(), job.key())
+            write_json(folder / "record.json", whole | record)
         return error
 
     return run
@@ -85,8 +85,8 @@ def test_a_job_that_another_bench_works_on_is_left_to_it(tmp_path, monkeypatch):
     with store.claimed(JOB.key()):
         assert sweep.execute(JOB, store).status == sweep.TAKEN
         with store.writing(JOB.key()) as folder:
-            about = {"status": "done", "key": JOB.key(), "job": JOB.describe()}
-            write_json(folder / "record.json", about)
+            whole = one_record.record(JOB.describe(), JOB.key())
+            write_json(folder / "record.json", whole)
     assert sweep.execute(JOB, store).status == "cached"
 
 

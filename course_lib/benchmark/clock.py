@@ -1,6 +1,7 @@
 """How far jobs are, and how long the rest will take."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -103,12 +104,12 @@ def pulses(store: Store, jobs: Collection[Job]) -> dict[str, At]:
     """Job, as text → where it stands; of those of the jobs that are training now."""
     names, found = {str(job) for job in jobs}, {}
     for file in store.folder.glob(f".partial-*/{FILE}"):
-        try:
+        with suppress(OSError, ValueError, TypeError, KeyError):  # being written, or just gone
             said = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):  # being written, or just gone
-            continue
-        if said["job"] in names:
-            found[said["job"]] = At(said["done"], said["of"], said["step_s"])
+            at = At(int(said["done"]), int(said["of"]), said["step_s"])
+            sane = 0 <= at.done <= at.of and at.of and 0 <= (at.step_s or 0) < math.inf
+            if said["job"] in names and sane:
+                found[said["job"]] = at
     return found
 
 

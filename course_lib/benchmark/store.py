@@ -10,21 +10,23 @@ import json
 import logging
 import math
 import os
-import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from course_lib.benchmark import claims
 from course_lib.errors import CourseError
-from course_lib.files import atomic, readable, settle, sha256
+from course_lib.files import PACKAGE, atomic, readable, settle, sha256
 
 Record = dict[str, Any]
 KEY_LENGTH = 20
 ORDER = ("task", "method", "dataset", "profile", "seed")
+SCHEMA = PACKAGE / "benchmark" / "record.schema.json"
+LONGEST = 200  # letters of what is wrong with a record
 DAY_S = 24 * 3600  # work of another machine that was not touched for so long is given up
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Store:
             record = self.read(key)
         except CourseError:
             return False
-        if record is None or record["status"] != "done" or "sha256" not in record:
+        if record is None or record["status"] != "done" or record["key"] != key:
             return False
         return all(_whole(self.place(key) / name, digest) for name, digest in _files(record))
 
@@ -121,17 +123,15 @@ class Store:
         try:
             os.rename(partial, place)
         except OSError:
-            if not place.is_dir():
-                raise
-            if self.done(key):
+            if place.is_dir() and self.done(key):
                 return
-            names = sorted(os.listdir(partial), key=lambda name: name == "record.json")
-            for name in names:
-                os.replace(partial / name, place / name)
-            for old in {*os.listdir(place)} - {*names}:
-                with suppress(OSError):
-                    (place / old).unlink()
-            settle(place)
+            try:
+                _replace(partial, place)
+            except (NotADirectoryError, IsADirectoryError, FileNotFoundError) as error:
+                raise CourseError(
+                    f"{place} is in the way: it, or something in it, is not what a job leaves "
+                    f"there ({error.strerror}). Move it away and run the job again."
+                ) from error
         settle(self.folder)
 
     def clear(self) -> None:
@@ -146,6 +146,16 @@ class Store:
                 claims.release(claim)
 
 
+def _replace(partial: Path, place: Path) -> None:
+    names = sorted(os.listdir(partial), key=lambda name: name == "record.json")
+    for name in names:
+        os.replace(partial / name, place / name)
+    for old in {*os.listdir(place)} - {*names}:
+        with suppress(OSError):
+            (place / old).unlink()
+    settle(place)
+
+
 def beside(folder: Path, name: object) -> Path | None:
     """A file that a record names, if it lies in the record's own folder, and nowhere else."""
     if not isinstance(name, str) or not name or Path(name).name != name:
@@ -155,7 +165,7 @@ def beside(folder: Path, name: object) -> Path | None:
 
 
 def _untouched(partial: Path) -> bool:
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return min(map(claims.age, [partial, *partial.iterdir()])) > DAY_S
     return False
 
@@ -185,24 +195,43 @@ def digest(record: Record) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def read(path: Path) -> Record | None:
-    """A record's file, or None if there is none. Raises CourseError when it is damaged."""
+def read(path: Path, sealed: bool = True) -> Record | None:
+    """A record's file, or None if there is none. Raises CourseError when it is damaged.
+
+    Arguments:
+        sealed: it lies in a store, with a checksum, in the folder of its key.
+    """
     try:
-        record = json.loads(path.read_text("utf-8"))
+        record = json.loads(path.read_text("utf-8"), parse_constant=_no_number)
+        if sealed and isinstance(record, dict):
+            _look_at_seal(path, record)
+        _schema()(record)
     except FileNotFoundError:
         return None
     except (ValueError, OSError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
-    if not isinstance(record, dict) or record.get("status") not in ("done", "failed"):
-        raise _damaged(path, "it is no record of a job")
-    job = record.get("job")
-    if not isinstance(job, dict) or any(name not in job for name in ORDER):
-        raise _damaged(path, "it does not say of which job it is")
-    if not re.fullmatch(r"[0-9a-f]*", str(record.get("key", ""))):
-        raise _damaged(path, "its key is none")  # a key names a folder, and must not lead elsewhere
-    if "sha256" in record and record["sha256"] != digest(record):
-        raise _damaged(path, "its content is not what was written: it fails its checksum")
+        raise _damaged(path, str(error).replace("data", "it", 1)[:LONGEST]) from error
     return _numbers(record)
+
+
+def _look_at_seal(path: Path, record: Record) -> None:
+    if "sha256" not in record:
+        raise ValueError("it has no checksum: an earlier version wrote it, or somebody edited it")
+    if record["sha256"] != digest(record):
+        raise ValueError("its content is not what was written: it fails its checksum")
+    if str(record.get("key"))[:KEY_LENGTH] != path.parent.name:
+        raise ValueError("it lies in the folder of another job")
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Callable[[Any], Any]:
+    """What raises ValueError for that which is no record."""
+    import fastjsonschema
+
+    return fastjsonschema.compile(json.loads(SCHEMA.read_text("utf-8")))
 
 
 def _damaged(path: Path, why: str) -> CourseError:

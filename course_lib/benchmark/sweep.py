@@ -86,7 +86,7 @@ def _filed(job: Job, key: str, store: Store, fork: bool, aloud: bool) -> dict[st
             raise Refused(error["message"])
         (folder / clock.FILE).unlink(missing_ok=True)
         if not error:
-            record = read(folder / "record.json")
+            record = read(folder / "record.json", sealed=False)
             error = _not_of(key, record)
         if error:
             for path in folder.glob("pictures.*"):
