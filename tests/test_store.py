@@ -345,13 +345,13 @@ def test_what_no_file_can_hold_is_spelled_out(tmp_path):
 def test_a_read_only_store_is_said(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(CourseError, match="--store"):
-        Store(tmp_path / "runs").prepare()
+        file(Store(tmp_path / "runs"), KEY, record())
 
 
 def test_a_store_that_is_a_file_is_said(tmp_path):
     (tmp_path / "runs").write_text("x")
     with pytest.raises(CourseError, match="--store"):
-        Store(tmp_path / "runs").prepare()
+        file(Store(tmp_path / "runs"), KEY, record())
 
 
 def seal(edited):
@@ -399,7 +399,7 @@ def test_a_record_that_is_none_though_its_checksum_is_right_is_named(tmp_path, f
 @pytest.mark.parametrize("what", ["a file", "a link to nowhere", "a folder for its record"])
 def test_what_is_in_a_jobs_way_is_named_and_not_deleted(tmp_path, what):
     store = Store(tmp_path / "runs")
-    store.prepare()
+    store.folder.mkdir()
     place = store.place(KEY)
     if what == "a file":
         place.write_text("notes")

@@ -79,6 +79,12 @@ def test_refused_data_leave_nothing(tmp_path, monkeypatch):
     assert sweep.execute(JOB, Store(tmp_path)).status == "refused"
 
 
+def test_a_store_that_cannot_be_written_to_refuses_the_job(tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    outcome = sweep.execute(JOB, Store(tmp_path / "runs"))
+    assert outcome.status == "refused" and "--store" in outcome.error
+
+
 def test_a_job_that_another_bench_works_on_is_left_to_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "run_notebook", notebook(raises=AssertionError("computed twice")))
     store = Store(tmp_path)

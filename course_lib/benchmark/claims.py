@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from course_lib.errors import CourseError
+from course_lib.errors import Refused
 
 BEAT_S = 20.0  # how often a claim is touched
 STALE_S = 180.0  # a foreign claim that was not touched for so long is anyone's
@@ -132,7 +132,7 @@ def _take(path: Path, name: str) -> bool:
                     return False
                 release(path)
     except OSError as error:
-        raise CourseError(
+        raise Refused(
             f"Cannot write records to {path.parent} ({error.strerror}). "
             "Choose another folder with --store."
         ) from error

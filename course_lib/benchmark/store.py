@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.benchmark import claims
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, Refused
 from course_lib.files import PACKAGE, atomic, readable, settle, sha256
 
 Record = dict[str, Any]
@@ -83,11 +83,6 @@ class Store:
         """Whether this process, and no other, works on the job until the block ends."""
         return claims.claimed(self.folder / f".claim-{key[:KEY_LENGTH]}")
 
-    def prepare(self) -> None:
-        """Makes the folder. Raises CourseError when it cannot be written to."""
-        with self._partial():
-            pass
-
     @contextmanager
     def writing(self, key: str | None = None) -> Iterator[Path]:
         """A temporary folder that becomes the job's folder if the block succeeds. Where another
@@ -107,7 +102,7 @@ class Store:
         try:
             partial.mkdir(parents=True)
         except OSError as error:
-            raise CourseError(
+            raise Refused(
                 f"Cannot write records to {self.folder} ({error.strerror}). "
                 "Choose another folder with --store."
             ) from error

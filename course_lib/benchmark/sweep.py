@@ -158,8 +158,6 @@ def _run(
 ) -> list[Outcome]:
     from tqdm import tqdm
 
-    if not all(store.done(job.key()) for job in jobs):
-        store.prepare()  # better one refusal now than a failure of each
     store.clear()
     known = clock.known_seconds(store)
     patience = Patience(limit, known)

@@ -7,6 +7,7 @@ checksum of its arrays; one that is damaged is made anew.
 
 import hashlib
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,12 +42,15 @@ def kept(name: str, make: Callable[[], Mapping[str, np.ndarray]], module: str) -
     if (found := _stored(file)) is not None:
         return found
     make_room(file)
+    lock = file.with_name(f"{file.stem[:-13]}.lock")
+    _clear(lock)
     # Others wait, and read what the first has made.
-    with FileLock(file.with_name(f"{file.stem[:-13]}.lock")):
+    with FileLock(lock):
         if (found := _stored(file)) is not None:
             return found
         if file.is_file():
             LOG.warning(f"{file} is damaged; it is made anew.")
+        _clear(file)
         with limited(1):  # whatever the job takes that happens to be the first
             made = {key: np.asarray(value) for key, value in make().items()}
         with atomic(file) as temporary:
@@ -68,6 +72,12 @@ def doctor() -> list[Finding]:
 
 def _folder() -> Path:
     return cache_dir() / "derived"
+
+
+def _clear(file: Path) -> None:
+    """A folder where a file of this cache belongs is nobody's."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
 
 
 def _damaged(file: Path) -> bool:
