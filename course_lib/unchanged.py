@@ -95,8 +95,8 @@ def _values(path: str, fresh: Any, loaded: Any, seen: set[tuple[int, int]]) -> I
             yield from _names(path, vars(fresh), vars(loaded), (), seen)
     elif type(fresh) in PARTS:
         for part in PARTS[type(fresh)]:
-            pair = (getattr(each, part, None) for each in (fresh, loaded))  # a cell may be empty
-            yield from _values(path, *pair, seen)
+            one, other = getattr(fresh, part, None), getattr(loaded, part, None)  # of an empty cell
+            yield from _values(path, one, other, seen)
     elif isinstance(fresh, dict | list | set) and not fresh:
         return  # filled while it is used
     elif isinstance(fresh, dict):
@@ -104,8 +104,8 @@ def _values(path: str, fresh: Any, loaded: Any, seen: set[tuple[int, int]]) -> I
     elif isinstance(fresh, list | tuple):
         if len(fresh) != len(loaded):
             yield path
-        for pair in zip(fresh, loaded, strict=False):
-            yield from _values(path, *pair, seen)
+        for one, other in zip(fresh, loaded, strict=False):
+            yield from _values(path, one, other, seen)
     elif _is_ours(fresh):
         yield from _names(path, vars(fresh), vars(loaded), _worked_out(loaded), seen)
     elif not _equal(fresh, loaded):

@@ -96,7 +96,7 @@ def test_what_decides_no_number_changes_no_key(copy, file, old, new):
         ("methods/denoising/red_cnn.py", "learning_rate = 4e-4", "learning_rate = 5e-4"),
         ("tasks/denoising/low_dose.py", "ELECTRONIC_NOISE = 5.0", "ELECTRONIC_NOISE = 6.0"),
         ("data/anatomy/render.py", "import torch\n", "import torch\n\nNEW = 1\n"),
-        ("fit.py", "0.01 + 0.99", "0.02 + 0.98"),
+        ("learning.py", "0.01 + 0.99", "0.02 + 0.98"),
     ],
 )
 def test_what_computes_changes_exactly_the_keys_of_what_uses_it(copy, file, old, new):

@@ -3,7 +3,6 @@
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib import catalogue
@@ -42,8 +41,16 @@ def _computed(job: Job, progress: "Progress") -> tuple[Record, dict[str, Any]]:
     test = splits.test
     can_be_scored(question, splits, job.dataset)
     data_s = time.perf_counter() - begin
-    method = catalogue.build(job.method, **job.options)
-    history = fit(method, question, splits, profile=job.profile, seed=job.seed, progress=progress)
+    method = catalogue.build(job.method, **job.built_with)
+    history = fit(
+        method,
+        question,
+        splits,
+        profile=job.profile,
+        seed=job.seed,
+        plan=job.plan,
+        progress=progress,
+    )
 
     start = time.perf_counter()
     prediction, privileged = ask(method, test)
@@ -62,6 +69,7 @@ def _computed(job: Job, progress: "Progress") -> tuple[Record, dict[str, Any]]:
         "status": "done",
         "error": None,
         "job": job.describe(),
+        "options": job.built_with,
         "about": catalogue.entry(job.method).describe(),
         "privileged": bool(privileged),
         "started": started.isoformat(timespec="seconds"),
@@ -74,7 +82,7 @@ def _computed(job: Job, progress: "Progress") -> tuple[Record, dict[str, Any]]:
             "name": devices.name(device),
             "kind": device.type,
             "threads": torch.get_num_threads(),
-            "precision": devices.PRECISION,
+            "precision": job.precision(),
         },
         "versions": versions() | library_versions(*job.modules()),
         "data": job.sources(),
@@ -118,28 +126,3 @@ def can_be_scored(question: "Question", splits: "Splits", dataset: str) -> None:
             f"{headline}: {question.metrics[headline].text} The test needs cases that show what is "
             "asked for: objects or structures to find, and each class at least once."
         )
-
-
-def write_pictures(panels: dict[str, Any], cases: list[dict], folder: Path) -> dict[str, Any]:
-    """Saves the panels as float16 (uint8 for colour) and returns what the record says of them."""
-    import numpy as np
-
-    arrays = {
-        name: panel.values.cpu().numpy().astype("uint8" if panel.kind == "rgb" else "float16")
-        for name, panel in panels.items()
-    }
-    names = np.array([case["case"] for case in cases])
-    np.savez_compressed(folder / "pictures.npz", case=names, **arrays)
-    return {
-        "file": "pictures.npz",
-        "panels": [
-            {
-                "name": name,
-                "kind": panel.kind,
-                "window": list(panel.window),
-                "unit": panel.unit,
-                "shared": panel.shared,
-            }
-            for name, panel in panels.items()
-        ],
-    }

@@ -14,22 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib import catalogue, unchanged
 from course_lib.benchmark.identity import lesson_hash, sources
+from course_lib.benchmark.panels import write_pictures
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
-from course_lib.catalogue import outside
+from course_lib.catalogue import outside, paces
 from course_lib.code import code_hash, followed, library_versions
-from course_lib.data import own
+from course_lib.data import own, public
 from course_lib.errors import CourseError, Refused
 from course_lib.threads import MOST, asked
 
 if TYPE_CHECKING:
     from course_lib.fit import Progress
-    from course_lib.tasks.base import Question, Splits
+    from course_lib.tasks.base import Plan, Question, Splits
 
 SEEDS = 2**31  # what every library's generator takes
 RUNNING = tuple(
     f"course_lib.{name}"
-    for name in ("benchmark.compute", "benchmark.job", "catalogue", "code", "device", "threads")
+    for name in (
+        *("benchmark.compute", "benchmark.job", "benchmark.panels", "catalogue"),
+        *("catalogue.paces", "code", "device", "threads"),
+    )
 )
 """Modules that every job goes through, beside those that its key follows."""
 NOTE = "data: "
@@ -66,6 +70,16 @@ class Job:
         """What is asked; CourseError when the section has no such data set."""
         return catalogue.question(self.task, self.dataset)
 
+    @property
+    def built_with(self) -> dict[str, Any]:
+        """The options that the method is made with: the profile's own, and over them the job's."""
+        return catalogue.entry(self.method).options_in(self.profile) | self.options
+
+    @property
+    def plan(self) -> "Plan":
+        """How long it trains; CourseError when there is no such profile."""
+        return paces.plan(self.task, self.dataset, self.method, self.profile, self.options)
+
     def check(self) -> None:
         """Raises CourseError when the task, method, data set, profile, seed or an option does not
         exist or fit."""
@@ -91,8 +105,8 @@ class Job:
             raise CourseError(
                 f"A job takes 1 to {MOST} threads of the processor, not {self.threads}."
             )
-        if self.options:
-            catalogue.build(self.method, **self.options)
+        if self.built_with:
+            catalogue.build(self.method, **self.built_with)
 
     def look(self) -> None:
         """Looks whether the data are here, and at data of the user's own as far as the smallest
@@ -110,10 +124,8 @@ class Job:
 
     def splits(self) -> "Splits":
         """The job's cases; Refused when the data do not hold what the question asks for."""
-        from course_lib.tasks.base import base_profile
-
         try:
-            return self.question.make(self.dataset, base_profile(self.profile), self.seed)
+            return self.question.make(self.dataset, self.profile, self.seed)
         except CourseError as error:
             raise Refused(str(error)) from error
 
@@ -125,9 +137,16 @@ class Job:
         theirs = {
             "name": self.dataset,
             "sha256": own.fingerprint(self.dataset),
-            "licence": "the user's own data",
+            "licence": public.licence(self.dataset) or "the user's own data",
         }
         return [theirs, *sources(needed)]
+
+    def precision(self) -> str:
+        """In what precision its losses are counted here."""
+        from course_lib import device
+
+        mixed = getattr(catalogue.method_class(self.method), "mixed", False)
+        return device.precision(mixed, device.choose())
 
     def key(self) -> str:
         """SHA-256 of everything that decides the result."""
@@ -140,7 +159,11 @@ class Job:
             "data": self.sources(),
             "lesson": lesson_hash(catalogue.section(self.task).lesson),
             "device": device.choose().type,
+            "steps": self.plan.steps,
+            "options": self.built_with,
         }
+        if (precision := self.precision()) != device.FULL:
+            parts["precision"] = precision
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def modules(self) -> tuple[list[str], dict[str, Path]]:
@@ -204,7 +227,7 @@ def run_here(
 
 
 def _run_into(job: Job, folder: Path, progress: "Progress" = True) -> Record:
-    from course_lib.benchmark.compute import compute, write_pictures
+    from course_lib.benchmark.compute import compute
 
     before = job.changed()
     record, panels = compute(job, progress)

@@ -30,14 +30,13 @@ def steps_in(minutes: float, jobs: Sequence[Job]) -> int | None:
         jobs: of the same task, data set and profile; each trains a few steps for trial.
     """
     from course_lib import device as devices
-    from course_lib.tasks.base import base_profile
 
     learners = [job for job in jobs if learns(job.method)]
     if not learners:
         return None
     first = learners[0]
     with limited(first.threads):
-        splits = first.question.make(first.dataset, base_profile(first.profile), first.seed)
+        splits = first.question.make(first.dataset, first.profile, first.seed)
         splits = splits.to(devices.choose())
         found = min(_steps(job, splits, minutes * 60) for job in learners)
     unit = 10 ** max(0, len(str(found)) - 2)
@@ -50,15 +49,15 @@ def _steps(job: Job, splits: "Splits", seconds: float) -> int:
 
     question, steps = job.question, TRIAL_STEPS
     while True:
-        plan = replace(question.plan(job.profile), steps=steps, evaluations=1)
-        method = catalogue.build(job.method, **job.options)
+        plan = replace(job.plan, steps=steps, evaluations=1)
+        method = catalogue.build(job.method, **job.built_with)
         begin = time.perf_counter()
         history = fit(
             method, question, splits, profile=job.profile, seed=job.seed, plan=plan, progress=False
         )
         each = history.seconds / history.steps
         looks = (time.perf_counter() - begin - history.seconds) * (
-            getattr(method, "evaluations", None) or question.plan(job.profile).evaluations
+            getattr(method, "evaluations", None) or job.plan.evaluations
         )
         if steps == LONGER_TRIAL or history.seconds > SHORT_S:
             return max(1, int((seconds - looks) / each))

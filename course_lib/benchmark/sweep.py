@@ -85,13 +85,11 @@ def _filed(job: Job, key: str, store: Store, fork: bool, aloud: bool) -> dict[st
         if error and error["type"] == Refused.__name__:
             raise Refused(error["message"])
         (folder / clock.FILE).unlink(missing_ok=True)
-        if not error:
-            record = read(folder / "record.json", sealed=False)
-            error = _not_of(key, record)
-        if error:
-            for path in folder.glob("pictures.*"):
-                path.unlink()
-            record = _failure(job, key, error)
+        left = None if error else read(folder / "record.json", sealed=False)
+        error = error or _not_of(key, left)
+        record = _failure(job, key, error) if error else left or {}
+        for path in folder.glob("pictures.*") if error else ():
+            path.unlink()
         notebook = "notebook.ipynb" if (folder / "notebook.ipynb").is_file() else None
         write_json(folder / "record.json", record | {"notebook": notebook})
     return error

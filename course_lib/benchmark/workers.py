@@ -86,7 +86,8 @@ class Workers:
     def _replaced(self, connection: Connection) -> Connection:
         """A new worker instead of one that hangs or is dead."""
         process = self._processes.pop(connection)
-        end([process.pid] if process.is_alive() else [])
+        if process.pid and process.is_alive():
+            end([process.pid])
         connection.close()
         process.join(LEAVE_S)
         with interrupt.blocked():

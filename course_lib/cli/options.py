@@ -16,10 +16,10 @@ TASKS = click.option(
 )
 PROFILE = click.option(
     "--profile",
-    type=click.Choice(["smoke", "class", "full"]),
+    type=click.Choice(["smoke", "class", "long", "full"]),
     default="class",
     show_default=True,
-    help="smoke: seconds; class: about a minute per method on two cores; full: one GPU.",
+    help="smoke: seconds; class: a minute of one core a method; long: fifteen; full: one GPU.",
 )
 
 
@@ -50,5 +50,6 @@ DATASET = click.option(
     "--dataset",
     callback=_not_empty,
     shell_complete=complete.datasets,
-    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE.",
+    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE. Public: "
+    "medmnist/NAME, msd/TASK.",
 )
