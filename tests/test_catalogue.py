@@ -62,10 +62,12 @@ def test_no_number_stands_for_two_papers():
 
 @pytest.mark.parametrize("entry", catalogue.METHODS, ids=lambda entry: entry.id)
 def test_papers_have_an_identifier_that_their_file_cites(entry):
-    if entry.ref or entry.doi:
+    source = (PACKAGE / "methods" / entry.section / f"{entry.id}.py").read_text("utf-8")
+    if entry.doi:
         assert re.fullmatch(r"10\.\d{4,9}/\S+", entry.doi)
-        source = (PACKAGE / "methods" / entry.section / f"{entry.id}.py").read_text("utf-8")
         assert entry.doi.removeprefix("10.48550/arXiv.") in source
+    elif entry.ref:
+        assert "no doi that we could check" in source
 
 
 @pytest.mark.parametrize("entry", [e for e in catalogue.METHODS if e.ref], ids=lambda e: e.id)

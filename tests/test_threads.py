@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info
 
 from course_lib import threads
 from course_lib.benchmark.job import Job, run_here
-from course_lib.benchmark.report import command
+from course_lib.benchmark.origins import command
 from course_lib.benchmark.store import Store
 from course_lib.errors import CourseError
 

@@ -9,6 +9,7 @@ from course_lib import catalogue
 from course_lib.benchmark.cost import parameters, peak_memory_mb, versions
 from course_lib.benchmark.job import NOTE, Job
 from course_lib.benchmark.store import Record
+from course_lib.catalogue import paces
 from course_lib.code import library_versions
 from course_lib.errors import CourseError
 from course_lib.threads import limited
@@ -48,7 +49,7 @@ def _computed(job: Job, progress: "Progress") -> tuple[Record, dict[str, Any]]:
         splits,
         profile=job.profile,
         seed=job.seed,
-        plan=job.plan,
+        plan=paces.within(job.plan, job.profile, question, splits),
         progress=progress,
     )
 

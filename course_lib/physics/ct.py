@@ -186,7 +186,7 @@ class _Linear(torch.autograd.Function):
 
 def counts(
     line_integrals: Tensor,
-    photons: float,
+    photons: float | Tensor,
     electronic_noise: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
@@ -194,8 +194,9 @@ def counts(
 
     Arguments:
         line_integrals: p, any shape, no unit.
-        photons: I0, photons per ray before the patient. This is the dose knob: noise variance of
-            a line integral is about 1/counts + electronic_noise²/counts².
+        photons: I0, photons per ray before the patient, one number or one for each case. This is
+            the dose knob: noise variance of a line integral is about 1/counts +
+            electronic_noise²/counts².
         electronic_noise: standard deviation of the detector's own noise, in photons.
         generator: a CPU generator.
 
@@ -209,7 +210,7 @@ def counts(
     return measured.to(line_integrals.device)
 
 
-def line_integrals(counts: Tensor, photons: float, floor: float = 0.5) -> Tensor:
+def line_integrals(counts: Tensor, photons: float | Tensor, floor: float = 0.5) -> Tensor:
     """Line integrals from counts: p = -log(max(counts, floor) / photons), no unit.
 
     The floor stands for rays in which no photon arrived, whose logarithm would be infinite.
@@ -219,7 +220,7 @@ def line_integrals(counts: Tensor, photons: float, floor: float = 0.5) -> Tensor
 
 def low_dose_sinogram(
     sinogram: Tensor,
-    photons: float,
+    photons: float | Tensor,
     electronic_noise: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:

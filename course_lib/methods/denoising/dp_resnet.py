@@ -11,14 +11,14 @@ second learns from what the first delivers:
 Both are 3D: a stack of neighbouring slices goes through them. The back-projection has no weights.
 
 Input: `sinograms` (N, 1, S, views, detectors) line integrals of a stack. Output: the middle slice,
-(N, 1, H, W) HU. Depth and width of the paper's networks are not known to us: five 3x3x3
+(N, 1, H, W) HU. Shrunk, though by how much is not known to us: five 3x3x3
 convolutions of 16 maps each, the last starting at zero, so that both start as the identity; beside
 its input a network sees the input's roughness, because the noise of a sinogram is a hundredth of
 its values, and is learnt too slowly otherwise. Five of the eleven slices are used. The half-way
 images are worked out once, when the second stage begins; the networks are not tuned together
 afterwards. `domains` = projections or images leaves the other network out.
 
-Yin et al. 2019, IEEE TMI 38(12):2903-2913.
+Yin et al. 2019, IEEE TMI 38(12):2903-2913 (no doi that we could check).
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ from course_lib.cases import Batch, Cases, Facts, random_index
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method, Sample, Stage
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 
 DOMAINS = ("both", "projections", "images")
 SLICES, SIDE = 5, 40
@@ -46,8 +46,8 @@ def residual(width: int, layers: int = 5) -> nn.Sequential:
     for before in widths[:-1]:
         modules += [nn.Conv3d(before, width, 3, padding=1), nn.ReLU(inplace=True)]
     last = nn.Conv3d(width, 1, 3, padding=1)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    for weight in last.parameters():
+        nn.init.zeros_(weight)
     return nn.Sequential(*modules, last)
 
 
@@ -110,17 +110,18 @@ class DPResNet(Method):
 
     def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
         """Blocks of what the stage is about, five slices deep, as `given` and `wanted`."""
-        if self.stage == "projections":
-            pair = train["sinograms"] / THICK, train["normal_sinograms"] / THICK
-        else:
-            pair = self.delivered, relative_attenuation(train["normal_stack"])
-        sides = SLICES, SIDE, SIDE
+        images, given, wanted = True, self.delivered, train["normal_stack"]
+        if given is None:
+            images, given, wanted = False, train["sinograms"], train["normal_sinograms"]
         which = random_index(train, count, torch.default_generator)
-        window = tuple(_anywhere(n, side) for n, side in zip(pair[0].shape[2:], sides, strict=True))
-        return {
-            name: whole[(which, slice(None), *window)]
-            for name, whole in zip(("given", "wanted"), pair, strict=True)
-        }
+        deep, high, wide = (
+            _anywhere(n, side)
+            for n, side in zip(wanted.shape[2:], (SLICES, SIDE, SIDE), strict=True)
+        )
+        given, wanted = (whole[which, :, deep, high, wide] for whole in (given, wanted))
+        if images:
+            return {"given": given, "wanted": relative_attenuation(wanted)}
+        return {"given": given / THICK, "wanted": wanted / THICK}
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The mean squared error of the stage's network."""

@@ -14,9 +14,9 @@ nor its weights, nor the norm of its pixel term are known to us (L1 is taken). T
 structure and values alike in size, with the game as a small addition; the discriminator joins for
 the last quarter.
 
-Input and output (N, 1, H, W) HU.
+Input and output (N, 1, H, W) HU. Shrunk: to what `wgan_vgg.py` has, in generator and discriminator.
 
-Ma et al. 2020, IEEE Access 8:67519-67529 (no DOI that we could check).
+Ma et al. 2020, IEEE Access 8:67519-67529 (no doi that we could check).
 """
 
 from collections.abc import Iterator

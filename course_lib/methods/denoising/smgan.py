@@ -48,7 +48,9 @@ def generator(width: int = 16, context: bool = True) -> nn.Sequential:
     modules: list[nn.Module] = []
     for number, (before, after) in enumerate(pairwise([1, *[width] * (LAYERS - 1), 1])):
         deep = 3 if context and number % 2 else 1
-        modules += [nn.Conv3d(before, after, (deep, 3, 3)), nn.ReLU(inplace=True)]
+        convolution = nn.Conv3d(before, after, (deep, 3, 3))
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        modules += [convolution, nn.ReLU(inplace=True)]
     return nn.Sequential(*modules)
 
 
@@ -77,7 +79,8 @@ class SMGAN(Method):
     def build(self, facts: Facts) -> None:
         """Generator and critic. The last ReLU starts open, at half the attenuation of water."""
         self.generator = generator(context=self.context)
-        nn.init.constant_(self.generator[-2].bias, 0.5)
+        *_, opening = self.generator.parameters()
+        nn.init.constant_(opening, 0.5)
         self.critic = critic(slices=SLICES)
 
     @property
