@@ -8,7 +8,9 @@ import ast
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
+from sys import stdlib_module_names
 
 from course_lib.files import PACKAGE
 
@@ -27,6 +29,11 @@ ASIDE = frozenset(
     }
 )
 """Modules that decide no number: they fetch files by their hash, find them, or report errors."""
+LIBRARIES_ASIDE = frozenset({"filelock", "requests", "threadpoolctl", "tqdm", "yaml"})
+"""Libraries that decide none either."""
+OTHER_NAMES = {"skimage": "scikit-image", "sklearn": "scikit-learn", "PIL": "pillow"}
+"""How a library is installed that is imported under another name; whatever is not found by this is
+looked for in all that is installed, which takes a second."""
 
 
 def code_hash(modules: Iterable[str], outside: Mapping[str, Path] | None = None) -> str:
@@ -37,18 +44,54 @@ def code_hash(modules: Iterable[str], outside: Mapping[str, Path] | None = None)
         outside: top-level names whose imports are followed too, with the folder that holds each:
             those of a method from outside.
     """
+    digests, _ = _followed(modules, outside)
+    text = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def library_versions(
+    modules: Iterable[str], outside: Mapping[str, Path] | None = None
+) -> dict[str, str]:
+    """Name → version of the installed libraries that these modules import, or what of the course
+    they import; without the mark of a build, such as `+cpu`. Arguments: see `code_hash`."""
+    found = {_installed(top) for top in _followed(modules, outside)[1]}
+    return {name: version(name).split("+")[0] for name in sorted(filter(None, found))}
+
+
+def followed(modules: Iterable[str], outside: Mapping[str, Path] | None = None) -> list[str]:
+    """The modules whose code `code_hash` counts."""
+    return sorted(_followed(modules, outside)[0])
+
+
+def _followed(
+    modules: Iterable[str], outside: Mapping[str, Path] | None
+) -> tuple[dict[str, str], set[str]]:
+    """Module → hash, and the top-level names of libraries."""
     folders = {"course_lib": PACKAGE} | dict(outside or {})
-    waiting, digests = list(modules), {}
+    waiting, digests, libraries = list(modules), {}, set()
     while waiting:
         name = waiting.pop()
+        if (top := name.partition(".")[0]) not in folders:
+            libraries.add(top)
+            continue
         path = None if name in ASIDE else _module_path(name, folders)
         if name in digests or path is None:
             continue
         about = path.stat()
         digests[name], imports = _read(name, path, about.st_mtime_ns, about.st_size)
         waiting += imports
-    text = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digests, libraries - stdlib_module_names - LIBRARIES_ASIDE
+
+
+@lru_cache(maxsize=256)
+def _installed(top: str) -> str | None:
+    """What is installed under the name that is imported."""
+    name = OTHER_NAMES.get(top, top)
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return next(iter(packages_distributions().get(top, ())), None)
+    return name
 
 
 @lru_cache(maxsize=1024)

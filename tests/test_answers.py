@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from course_lib import catalogue
-from course_lib.benchmark.job import Job, can_be_scored, compute
+from course_lib.benchmark.compute import can_be_scored, compute
+from course_lib.benchmark.job import Job
 from course_lib.benchmark.panels import write_pictures
 from course_lib.benchmark.store import write_json
 from course_lib.cases import Cases, Facts

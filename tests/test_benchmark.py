@@ -1,6 +1,7 @@
 """Jobs, their keys, and sweeps through papermill, with real smoke runs."""
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -94,7 +95,7 @@ def test_bench_keeps_notebooks_reports_failures_and_repeats_nothing(tmp_path, mo
         "    def predict(self, batch): raise RuntimeError('the filter is on fire')\n"
         "    median.Median.predict = predict\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("BREAK_MEDIAN", "1")
     command = ["bench", "--task", "denoising", "--method", "median", "--method", "noisy_input"]
     command += ["--dataset", "chest_ct", "--profile", "smoke", "--seeds", "1", "--json"]
@@ -223,3 +224,30 @@ def test_the_report_follows_the_survey():
     jobs = [{"task": task, "dataset": dataset} for task, dataset in asked]
     found = [(job["task"], job["dataset"]) for job in sorted(jobs, key=_place)]
     assert found == [asked[3], asked[4], asked[2], asked[1], asked[0]]
+
+
+def test_threads_and_the_limit_reach_the_jobs(tmp_path, monkeypatch):
+    seen = []
+
+    def run(jobs, store, workers=1, tell=None, limit=None):
+        seen.append(([job.threads for job in jobs], workers, limit))
+        return [sweep.Outcome(job, job.key(), "failed", 1.0, "ValueError: x") for job in jobs]
+
+    monkeypatch.setattr(sweep, "run", run)
+    monkeypatch.setattr("course_lib.cli.bench.cores", lambda: 4)
+    monkeypatch.setattr("course_lib.cli.bench.MEMORY_OF_A_WORKER", 1)
+    words = ["--method", "median", "--dataset", "chest_ct", "--profile", "smoke", "--seeds", "2"]
+    words = ["bench", "--task", "denoising", *words, "--store", str(tmp_path)]
+    result = invoke(*words, "--threads", "2", "--limit", "7.5")
+    assert result.exit_code == 1 and "2 threads: ValueError: x" in result.output
+    assert "notebook.ipynb" not in result.output, "there is none"
+    invoke(*words)
+    one = ["run", "denoising", "median", "--dataset", "chest_ct", "--profile", "smoke"]
+    result = invoke(*one, "--store", str(tmp_path), "--threads", "3", "--limit", "1")
+    assert result.exit_code == 1
+    assert seen == [([2, 2], 2, 7.5), ([1, 1], 4, None), ([3], 1, 1.0)]
+    for wrong in (["--threads", "0"], ["--limit", "0"], ["--limit", "-1"]):
+        assert invoke(*words, *wrong).exit_code == 2
+    monkeypatch.setattr("course_lib.cli.bench.MEMORY_OF_A_WORKER", 2**60)
+    invoke(*words)
+    assert seen[-1] == ([1, 1], 1, None), "no more than memory has room for"

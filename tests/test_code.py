@@ -160,3 +160,35 @@ def test_the_keys_of_all_jobs_parse_each_file_once():
     code._read.cache_clear()
     assert len({job.key() for job in every}) == len(every)
     assert code._read.cache_info().misses <= len(list(code.PACKAGE.rglob("*.py")))
+
+
+def test_the_key_follows_the_libraries_that_a_job_imports_and_no_others(monkeypatch):
+    every = {f"{job.task}/{job.method}": job for job in jobs()}
+    names = {name: code.library_versions(*job.modules()) for name, job in every.items()}
+    keys = {name: job.key() for name, job in every.items()}
+    assert all(
+        {"torch", "numpy", "scipy", "scikit-image"} <= set(found) for found in names.values()
+    )
+    used = {library for found in names.values() for library in found}
+    assert not used & {"tqdm", "papermill", "matplotlib", "course_lib"}
+    assert "+" not in "".join(version for found in names.values() for version in found.values())
+    for library in ("bm3d", "simpleitk", "monai", "scikit-learn", "torch"):
+        monkeypatch.setattr(code, "version", newer(library))
+        users = {name for name, found in names.items() if library in {n.lower() for n in found}}
+        assert users and {n for n, job in every.items() if job.key() != keys[n]} == users
+        monkeypatch.undo()
+    assert {n for n, found in names.items() if "bm3d" in found} == {"denoising/bm3d"}
+
+
+def newer(library):
+    """What tells versions where one library is another."""
+    from importlib.metadata import version
+
+    return lambda name: "99.0+cpu" if name.lower() == library else version(name)
+
+
+def test_a_library_of_a_method_from_outside_counts_if_it_is_installed(tmp_path):
+    (tmp_path / "mine.py").write_text("import yaml, click, PIL.Image, no_such_library, mine_too")
+    (tmp_path / "mine_too.py").write_text("import jinja2")
+    folders = {"mine": tmp_path, "mine_too": tmp_path}
+    assert set(code.library_versions(["mine"], folders)) == {"click", "jinja2", "pillow"}

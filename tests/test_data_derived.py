@@ -117,3 +117,17 @@ def test_files_of_earlier_versions_are_neither_used_nor_called_damaged(code):
     np.savez_compressed(file, values=np.zeros(3))
     assert derived.doctor()[0].state == "ok"
     assert derived.kept("nodules/test-3", lambda: {"values": np.ones(3)}, MAKER)["values"].all()
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".lock"])
+def test_a_folder_in_the_place_of_a_file_gives_way(code, suffix):
+    make = {"a": np.arange(3)}.copy
+    derived.kept("x/y", make, MAKER)
+    (file,) = (code / "cache" / "derived" / "x").glob("y-*.npz")
+    place = file if suffix == ".npz" else file.with_name("y.lock")
+    file.unlink()
+    place.unlink(missing_ok=True)
+    (place / "within").mkdir(parents=True)
+    for _ in range(2):
+        assert derived.kept("x/y", make, MAKER)["a"].tolist() == [0, 1, 2]
+    assert file.is_file()

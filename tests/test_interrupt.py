@@ -15,14 +15,14 @@ import pytest
 
 from course_lib.benchmark import interrupt
 from course_lib.benchmark.store import Store
-from course_lib.benchmark.workers import Workers
-from course_lib.errors import CourseError
+from course_lib.benchmark.workers import Lost, Workers
 
 pytestmark = pytest.mark.slow
 STAND_IN = Path(__file__).with_name("stand_in_bench.py")
 BENCH = [sys.executable, "-m", "course_lib.cli", "bench", "--task", "denoising", "--workers", "1"]
 BENCH += ["--method", "noisy_input", "--dataset", "chest_ct", "--profile", "smoke"]
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
+CODES = {number: 128 + number for number in interrupt.SIGNALS}
+CODES |= {signal.SIGKILL: -signal.SIGKILL}
 DEAF = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # what a script's `course bench &` inherits
 
 
@@ -61,7 +61,7 @@ def wait_for(event, seconds):
 def assert_nothing_is_left(runs):
     """Nothing runs and no work in flight lies about, once the leader has ended."""
     # The tracker of semaphores ends a moment after those whose semaphores it tracks.
-    assert wait_for(lambda: not below(runs), 2), below(runs)
+    assert wait_for(lambda: not below(runs), 20), below(runs)
     assert not list(runs.glob(".partial-*"))
 
 
@@ -69,7 +69,7 @@ def stand_in(runs, number=0, line=0, deaf=False):
     """Runs the stand-in bench; returns its exit code, what it printed, and what is finished."""
     command = [sys.executable, str(STAND_IN), "bench", str(runs), str(int(number)), str(line)]
     process = start(DEAF + command if deaf else command, runs)
-    printed = process.communicate(timeout=30)[0]
+    printed = process.communicate(timeout=120)[0]
     return process.returncode, printed, Store(runs).records()
 
 
@@ -130,7 +130,7 @@ def test_a_bench_with_real_kernels_stops(tmp_path, moment):
     process = start(command, tmp_path)
     assert wait_for(lambda: event(tmp_path), 60)
     os.killpg(process.pid, number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == CODES[number]
     assert_nothing_is_left(tmp_path)
     assert not Store(tmp_path).records()
@@ -145,7 +145,7 @@ def test_a_stopped_bench_loses_only_the_job_in_flight(tmp_path, number):
     assert wait_for(lambda: list(runs.glob("[!.]*/record.json")), 120)
     assert len(below(runs)) >= 3  # a leader, its worker and that one's kernel
     os.killpg(process.pid, number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == CODES[number]
     assert wait_for(lambda: not below(runs), 20), below(runs)
     finished = Store(runs).records()
@@ -214,5 +214,49 @@ def test_workers_hand_back_answers_errors_and_their_own_death():
     with Workers(1, int) as team, pytest.raises(ValueError, match="invalid literal") as caught:
         list(team.answers(["7", "seven"], watch))
     assert "workers.py" in caught.value.__notes__[0]
-    with Workers(1, os._exit) as team, pytest.raises(CourseError, match="process died during 9"):
-        list(team.answers([9], watch))
+    with Workers(1, os._exit) as team:
+        first, second = team.answers([9, 7], watch)
+    assert "died: it ended by itself with status 9" in first[1].why and "status 7" in second[1].why
+
+
+def test_a_worker_that_is_stopped_is_replaced():
+    stopped = []
+
+    def stop(piece, seconds):
+        stopped.append(piece)
+        return "long enough." if piece == 60 else None
+
+    with Workers(1, time.sleep) as team:
+        found = list(team.answers([60, 0], interrupt.Watch(), stop=stop))
+    assert found == [(0, Lost("long enough.")), (1, None)] and 60 in stopped
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_a_bench_ends_with_a_worker_that_is_halted(tmp_path, number):
+    """A halted worker hears nothing, and does nothing when its leader is gone."""
+    process = start([sys.executable, "-m", "tests.stand_in_jobs", str(tmp_path)], tmp_path)
+    assert wait_for(lambda: list(tmp_path.glob("begun-*")), 120)
+    halted = psutil.STATUS_STOPPED
+    assert wait_for(lambda: any(p.status() == halted for p in below(tmp_path)), 30)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == CODES[number]
+    assert wait_for(lambda: not below(tmp_path), 30), below(tmp_path)
+    if number != signal.SIGKILL:
+        assert not list(tmp_path.glob(".*"))
+
+
+def test_a_bench_started_with_nohup_outlives_its_terminal():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupt.held() as watch:
+            signal.raise_signal(signal.SIGHUP)
+            watch.check()
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with interrupt.held() as watch:
+            signal.raise_signal(signal.SIGHUP)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                watch.check()
+            assert caught.value.exit_code == 128 + signal.SIGHUP
+    finally:
+        signal.signal(signal.SIGHUP, before)

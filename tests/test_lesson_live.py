@@ -9,7 +9,7 @@ import torch
 
 from course_lib.benchmark.downloads import compact
 from course_lib.benchmark.leaderboard import sections
-from course_lib.benchmark.store import write_json
+from course_lib.benchmark.store import digest, write_json
 from course_lib.errors import CourseError
 from course_lib.lesson import dataset_here, questions, quiz, show
 from course_lib.lesson.picture import Table
@@ -117,11 +117,17 @@ def test_slice_explorer_follows_the_preset(disc):
     assert "slice 2 of 2" in explorer.picture.alt
 
 
+def file(store, record):
+    """Puts a record into a store, with its checksum."""
+    place = store / record["key"][:20] / "record.json"
+    write_json(place, record | {"sha256": digest(write_json(place, record))})
+
+
 @pytest.fixture
 def store(tmp_path):
     records = synthetic_records.records(tmp_path, seeds=1, fail=False)
     for record in records:
-        write_json(tmp_path / record["key"][:20] / "record.json", record)
+        file(tmp_path, record)
     return tmp_path, {record["job"]["method"]: record for record in records}
 
 
@@ -209,9 +215,7 @@ def test_leaderboard_ranks_the_answers_to_one_question(store, tmp_path, monkeypa
     monkeypatch.setattr("course_lib.lesson.board.__file__", str(tmp_path / "no_ranking.py"))
     for name, record in records.items():
         job = {**record["job"], "dataset": "path:mine"}
-        write_json(
-            folder / name / "record.json", {**record, "job": job, "key": name.encode().hex()[:40]}
-        )
+        file(folder, {**record, "job": job, "key": name.encode().hex()[:40]})
     for dataset in (None, "chest_ct+lung_tumours", "path:mine"):
         rows = show.leaderboard("denoising", folder, dataset).rows
         assert [row[-1] for row in rows] == ["your runs, class"] * 5

@@ -86,7 +86,7 @@ def test_untrained_methods_say_that_steps_change_nothing(folder, tmp_path):
 def test_minutes_become_steps(tmp_path, monkeypatch):
     seen = []
 
-    def steps_in(minutes, jobs, threads):
+    def steps_in(minutes, jobs):
         seen.append((minutes, [job.method for job in jobs]))
         return 5
 

@@ -11,14 +11,16 @@ import time
 
 import pytest
 
-from course_lib.benchmark import claims
-from course_lib.benchmark.store import Store, write_json
+from course_lib.benchmark import claims, clock
+from course_lib.benchmark.job import Job
+from course_lib.benchmark.store import Store, digest, write_json
 from course_lib.errors import CourseError
+from tests import one_record
 
 KEY, OTHER = "a" * 64, "b" * 64
 
 
-def record(seed=0, status="done"):
+def record(seed=0, status="done", key=KEY):
     job = {
         "task": "denoising",
         "method": "median",
@@ -27,12 +29,12 @@ def record(seed=0, status="done"):
         "seed": seed,
         "options": {},
     }
-    return {"schema": 1, "status": status, "job": job, "started": "2026-01-01T00:00:00+00:00"}
+    return one_record.record(job, key, status)
 
 
 def file(store, key, content, pictures=b"pictures"):
     with store.writing(key) as folder:
-        write_json(folder / "record.json", content)
+        write_json(folder / "record.json", content | {"key": key})
         (folder / "pictures.npz").write_bytes(pictures)
 
 
@@ -183,13 +185,13 @@ def test_work_of_another_machine_is_left_alone_until_it_is_long_untouched(tmp_pa
 
 def test_undefined_numbers_become_null_and_a_perfect_score_stays_perfect(tmp_path):
     perfect = {"psnr": float("inf"), "ssim": 1.0, "auc": float("nan")}
-    content = record() | {"cases": [{"case": "inf", "scores": perfect}]}
-    folder = Store(tmp_path).place("a" * 64)
-    folder.mkdir(parents=True)
-    returned = write_json(folder / "record.json", content)
-    (on_disk,) = json.loads((folder / "record.json").read_text("utf-8"))["cases"]
+    case = {"case": "inf", "subject": "inf", "group": "chest", "scores": perfect}
+    with Store(tmp_path).writing() as folder:
+        returned = write_json(folder / "record.json", record() | {"cases": [case]})
+    file = Store(tmp_path).place(KEY) / "record.json"
+    (on_disk,) = json.loads(file.read_text("utf-8"))["cases"]
     assert on_disk["scores"] == {"psnr": "inf", "ssim": 1.0, "auc": None}
-    read = Store(tmp_path).read("a" * 64)
+    read = Store(tmp_path).read(KEY)
     for found in (returned, read):
         (case,) = found["cases"]
         assert case["scores"] == {"psnr": float("inf"), "ssim": 1.0, "auc": None}
@@ -301,11 +303,15 @@ def test_a_damaged_record_is_named_and_stops_nothing(tmp_path, content, caplog):
 
 def test_a_record_edited_by_hand_is_not_believed(tmp_path):
     store = Store(tmp_path)
-    file(store, KEY, record() | {"cases": [{"scores": {"psnr": 31.5}}]})
+    file(store, KEY, record())
     path = store.place(KEY) / "record.json"
     path.write_text(json.dumps(json.loads(path.read_text()), indent=4, sort_keys=True))
     assert store.done(KEY), "other blanks, the same content"
     path.write_text(path.read_text().replace("31.5", "99.5"))
+    assert not store.done(KEY) and "checksum" in store.survey()[1][0] and not store.records()
+    edited = json.loads(path.read_text())
+    del edited["sha256"]
+    path.write_text(json.dumps(edited))
     assert not store.done(KEY) and "checksum" in store.survey()[1][0] and not store.records()
 
 
@@ -339,10 +345,116 @@ def test_what_no_file_can_hold_is_spelled_out(tmp_path):
 def test_a_read_only_store_is_said(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(CourseError, match="--store"):
-        Store(tmp_path / "runs").prepare()
+        file(Store(tmp_path / "runs"), KEY, record())
 
 
 def test_a_store_that_is_a_file_is_said(tmp_path):
     (tmp_path / "runs").write_text("x")
     with pytest.raises(CourseError, match="--store"):
-        Store(tmp_path / "runs").prepare()
+        file(Store(tmp_path / "runs"), KEY, record())
+
+
+def seal(edited):
+    """Its checksum is right."""
+    said = {name: value for name, value in edited.items() if name != "sha256"}
+    return said | {"sha256": digest(said)}
+
+
+NOT_WHOLE = {
+    "no time": lambda r: r.pop("wall_s"),
+    "time in words": lambda r: r["wall_s"].update(total="long"),
+    "a job with more": lambda r: r["job"].update(colour=1),
+    "a task that is a list": lambda r: r["job"].update(task=["denoising"]),
+    "options that are a list": lambda r: r["job"].update(options=[1]),
+    "files that are a list": lambda r: r.update(files=["a"]),
+    "no key": lambda r: r.pop("key"),
+    "a key that leads elsewhere": lambda r: r.update(key="../../other"),
+    "the key of another job": lambda r: r.update(key=OTHER),
+    "no start": lambda r: r.pop("started"),
+    "no cases": lambda r: r.update(cases=[]),
+    "a score in words": lambda r: r["cases"][0]["scores"].update(psnr="good"),
+    "data in words": lambda r: r.update(data="x"),
+    "a later schema": lambda r: r.update(schema=99),
+    "failed without an error": lambda r: r.update(status="failed"),
+}
+
+
+@pytest.mark.parametrize("fault", NOT_WHOLE)
+def test_a_record_that_is_none_though_its_checksum_is_right_is_named(tmp_path, fault):
+    store = Store(tmp_path)
+    file(store, KEY, record())
+    file(store, OTHER, record(seed=1))
+    path = store.place(KEY) / "record.json"
+    edited = json.loads(path.read_text())
+    NOT_WHOLE[fault](edited)
+    path.write_text(json.dumps(seal(edited)))
+    found, (sentence,) = store.survey()
+    assert [kept["job"]["seed"] for kept in found] == [1]
+    assert str(path) in sentence and "damaged" in sentence and not store.done(KEY)
+    assert clock.known_seconds(store) == {("denoising", "median", "smoke"): [0.03]}
+    file(store, KEY, record())
+    assert store.done(KEY)
+
+
+@pytest.mark.parametrize("what", ["a file", "a link to nowhere", "a folder for its record"])
+def test_what_is_in_a_jobs_way_is_named_and_not_deleted(tmp_path, what):
+    store = Store(tmp_path / "runs")
+    store.folder.mkdir()
+    place = store.place(KEY)
+    if what == "a file":
+        place.write_text("notes")
+    elif what == "a link to nowhere":
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        (place / "record.json").mkdir(parents=True)
+    with pytest.raises(CourseError, match="in the way"):
+        file(store, KEY, record())
+    assert os.path.lexists(place) and not store.done(KEY)
+    assert not list(store.folder.glob(".*"))
+
+
+@pytest.mark.parametrize("what", ["a folder", "bytes", "of a time to come"])
+def test_a_claim_that_is_none_holds_nobody_up_for_ever(tmp_path, what):
+    store = Store(tmp_path)
+    claim = tmp_path / f".claim-{KEY[:20]}"
+    if what == "a folder":
+        (claim / "within").mkdir(parents=True)
+    else:
+        claim.write_bytes(b"\xff\xfe" if what == "bytes" else b"elsewhere-1-1-00")
+    (tmp_path / ".partial-file").write_text("no folder")
+    store.clear()
+    with store.claimed(KEY) as mine:
+        assert not mine, "somebody may have made it a moment ago"
+    days = 40 * 86400 if what == "of a time to come" else -86400
+    os.utime(claim, (time.time() + days,) * 2)
+    with store.claimed(KEY) as mine:
+        assert mine
+    assert not claim.exists()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("", "[]", "null", "{}", "\xff", '{"job": "J"}'),
+        '{"job": "J", "done": "x", "of": 3, "step_s": 1}',
+        '{"job": "J", "done": 0, "of": 0, "step_s": null}',
+        '{"job": "J", "done": 4, "of": 3, "step_s": null}',
+        '{"job": "J", "done": 1, "of": 3, "step_s": "slow"}',
+        '{"job": "J", "done": 1, "of": 3, "step_s": NaN}',
+        '{"job": ["J"], "done": 1, "of": 3, "step_s": 1}',
+    ],
+)
+def test_a_pulse_that_is_none_says_nothing(tmp_path, said):
+    job = Job(**record()["job"])
+    folder = tmp_path / ".partial-x"
+    folder.mkdir()
+    (folder / clock.FILE).write_text(said.replace('"J"', json.dumps(str(job))))
+    assert clock.pulses(Store(tmp_path), [job]) == {}
+
+
+def test_a_store_that_cannot_be_is_said_by_whoever_wants_a_job(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "deep")
+    for name in ("file", "file/below", "link"):
+        with pytest.raises(CourseError, match="--store"), Store(tmp_path / name).claimed(KEY):
+            pass

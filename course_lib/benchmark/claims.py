@@ -8,6 +8,7 @@ claim alone, which it touches while it works.
 import os
 import platform
 import secrets
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import psutil
+
+from course_lib.errors import Refused
 
 BEAT_S = 20.0  # how often a claim is touched
 STALE_S = 180.0  # a foreign claim that was not touched for so long is anyone's
@@ -88,11 +91,16 @@ def abandoned(path: Path) -> bool:
     """Whether the owner of a claim is gone."""
     try:
         living = lives(path.read_text("utf-8"))
-        return age(path) > STALE_S if living is None else not living
+        return _stale(path) if living is None else not living
     except FileNotFoundError:
         return True
-    except ValueError:  # damaged
-        return age(path) > STALE_S
+    except (ValueError, OSError):  # damaged, or no file
+        return _stale(path)
+
+
+def _stale(path: Path) -> bool:
+    """Whether a claim was long untouched, or is of a time to come: then a clock was wrong."""
+    return abs(age(path)) > STALE_S
 
 
 @contextmanager
@@ -112,16 +120,22 @@ def claimed(path: Path) -> Iterator[bool]:
 
 
 def _take(path: Path, name: str) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):
-        try:
-            with open(path, "x", encoding="utf-8") as file:
-                file.write(name)
-            return True
-        except FileExistsError:
-            if not abandoned(path):
-                return False
-            release(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(2):
+            try:
+                with open(path, "x", encoding="utf-8") as file:
+                    file.write(name)
+                return True
+            except FileExistsError:
+                if not abandoned(path):
+                    return False
+                release(path)
+    except OSError as error:
+        raise Refused(
+            f"Cannot write records to {path.parent} ({error.strerror}). "
+            "Choose another folder with --store."
+        ) from error
     return False
 
 
@@ -132,6 +146,8 @@ def release(path: Path) -> None:
         os.replace(path, aside)
         if _owner(aside) != judged:
             os.replace(aside, path)
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
         aside.unlink(missing_ok=True)
 
 

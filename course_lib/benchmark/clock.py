@@ -1,6 +1,7 @@
 """How far jobs are, and how long the rest will take."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -55,19 +56,19 @@ def expected_seconds(jobs: Iterable[Job], known: Seconds) -> float | None:
     A job takes what its method took before; else what it took for the shipped leaderboards, as
     much faster or slower as this machine is; else the mean of what is known.
     """
+    times_of = measured(known)
+    typical = fmean(map(fmean, known.values())) if known else None
+    times = [times_of.get(kind(job), typical) for job in jobs]
+    return None if None in times else sum(filter(None, times))
+
+
+def measured(known: Seconds) -> dict[Kind, float]:
+    """How long jobs take of kinds that were measured, here or for the shipped leaderboards."""
     means = {name: fmean(values) for name, values in known.items()}
     shipped = shipped_seconds()
     both = [name for name in means if name in shipped]
     pace = sum(means[n] for n in both) / sum(shipped[n] for n in both) if both else 1.0
-    typical = fmean(means.values()) if means else None
-    total = 0.0
-    for job in jobs:
-        name = kind(job)
-        found = means.get(name, shipped[name] * pace if name in shipped else typical)
-        if found is None:
-            return None
-        total += found
-    return total
+    return {name: seconds * pace for name, seconds in shipped.items()} | means
 
 
 def pulse(job: Job, folder: Path) -> Callable[[int, int], None]:
@@ -103,12 +104,12 @@ def pulses(store: Store, jobs: Collection[Job]) -> dict[str, At]:
     """Job, as text → where it stands; of those of the jobs that are training now."""
     names, found = {str(job) for job in jobs}, {}
     for file in store.folder.glob(f".partial-*/{FILE}"):
-        try:
+        with suppress(OSError, ValueError, TypeError, KeyError):  # being written, or just gone
             said = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):  # being written, or just gone
-            continue
-        if said["job"] in names:
-            found[said["job"]] = At(said["done"], said["of"], said["step_s"])
+            at = At(int(said["done"]), int(said["of"]), said["step_s"])
+            sane = 0 <= at.done <= at.of and at.of and 0 <= (at.step_s or 0) < math.inf
+            if said["job"] in names and sane:
+                found[said["job"]] = at
     return found
 
 

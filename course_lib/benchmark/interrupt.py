@@ -1,4 +1,5 @@
-"""A signal to stop (Ctrl-C, SIGTERM) is noted when it comes and obeyed at one place.
+"""A signal to stop (Ctrl-C, SIGTERM, a closed terminal) is noted when it comes and obeyed at one
+place.
 
 Python raises KeyboardInterrupt wherever the program happens to be. In the midst of an import or of
 the start of a process the exception is swallowed, turned into another one, or aborts the program;
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+SIGNALS = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, HANGUP)))
 ONE_PRESS_S = 1.0  # a shell or `timeout` may hand the same Ctrl-C on a second time
 
 
@@ -56,12 +58,17 @@ def held() -> Iterator[Watch]:
     if threading.current_thread() is not threading.main_thread():
         yield watch
         return
-    before = {number: signal.signal(number, watch) for number in SIGNALS}
+    before = {n: signal.signal(n, watch) for n in SIGNALS if not _not_meant(n)}
     try:
         yield watch
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _not_meant(number: int) -> bool:
+    """Whether the program shall outlive its terminal: it was started with `nohup`."""
+    return number == HANGUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 @contextmanager

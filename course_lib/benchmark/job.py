@@ -1,34 +1,41 @@
 """One job: (task, method, data set, profile, seed, options) → one record.
 
 A job's key is a hash of everything that decides its result: the job itself, the source code it
-runs through, the hashes of its data, the lesson's cells, torch's version and the kind of device.
+runs through and the versions of the libraries that this imports, the hashes of its data, the
+lesson's cells, the kind of device, and the number of threads where it is not one.
 """
 
 import hashlib
 import json
-import time
+import secrets
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib import catalogue
-from course_lib.benchmark.cost import parameters, peak_memory_mb, versions
+from course_lib import catalogue, unchanged
 from course_lib.benchmark.identity import lesson_hash, sources
 from course_lib.benchmark.panels import write_pictures
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
 from course_lib.catalogue import outside, paces
-from course_lib.code import code_hash
+from course_lib.code import code_hash, followed, library_versions
 from course_lib.data import own, public
 from course_lib.errors import CourseError, Refused
+from course_lib.threads import MOST, asked
 
 if TYPE_CHECKING:
     from course_lib.fit import Progress
     from course_lib.tasks.base import Plan, Question, Splits
 
 SEEDS = 2**31  # what every library's generator takes
+RUNNING = tuple(
+    f"course_lib.{name}"
+    for name in (
+        *("benchmark.compute", "benchmark.job", "benchmark.panels", "catalogue"),
+        *("catalogue.paces", "code", "device", "threads"),
+    )
+)
+"""Modules that every job goes through, beside those that its key follows."""
 NOTE = "data: "
 """How a line begins that says what of the user's data a job uses."""
 
@@ -43,10 +50,20 @@ class Job:
     profile: str
     seed: int
     options: dict[str, Any] = field(default_factory=dict)
+    threads: int = 1
 
     def __str__(self) -> str:
         options = "".join(f" {k}={v}" for k, v in self.options.items())
-        return f"{self.task}/{self.method}{options} on {self.dataset}, {self.profile}, {self.seed}"
+        many = f", {self.threads} threads" if self.threads > 1 else ""
+        where = f"{self.dataset}, {self.profile}, {self.seed}{many}"
+        return f"{self.task}/{self.method}{options} on {where}"
+
+    def describe(self) -> dict[str, Any]:
+        """The job in keys and records: the number of threads only where it is not one."""
+        said = asdict(self)
+        if self.threads == 1:
+            del said["threads"]
+        return said
 
     @property
     def question(self) -> "Question":
@@ -84,6 +101,10 @@ class Job:
             )
         if not 0 <= self.seed < SEEDS:
             raise CourseError(f"A seed is a whole number from 0 to {SEEDS - 1}, not {self.seed}.")
+        if not 1 <= self.threads <= MOST:
+            raise CourseError(
+                f"A job takes 1 to {MOST} threads of the processor, not {self.threads}."
+            )
         if self.built_with:
             catalogue.build(self.method, **self.built_with)
 
@@ -132,11 +153,11 @@ class Job:
         from course_lib import device
 
         parts = {
-            "job": asdict(self),
+            "job": self.describe(),
             "code": code_hash(*self.modules()),
+            "libraries": library_versions(*self.modules()),
             "data": self.sources(),
             "lesson": lesson_hash(catalogue.section(self.task).lesson),
-            "torch": version("torch").split("+")[0],
             "device": device.choose().type,
             "steps": self.plan.steps,
             "options": self.built_with,
@@ -154,6 +175,10 @@ class Job:
         reader = [f"course_lib.data.own.{own.reader(self.dataset)}"] if is_own(self.dataset) else []
         return ["course_lib.fit", question, *method, *reader], folders
 
+    def changed(self) -> list[str]:
+        """What of the code that computes the result is other in memory than on disk, by name."""
+        return unchanged.changed([*RUNNING, *followed(*self.modules())])
+
 
 def run_here(
     task: str,
@@ -164,6 +189,7 @@ def run_here(
     options: str | dict[str, Any] = "{}",
     store: str | Path = "runs",
     folder: str | Path | None = None,
+    threads: int | None = None,
 ) -> Record:
     """Runs one job in this process and returns its record; a finished job is read, not repeated.
 
@@ -171,129 +197,48 @@ def run_here(
         options: the method's options, as JSON or a dict.
         store: the folder of records.
         folder: where to leave the record instead of the store (a sweep hands it over later).
+        threads: of the processor; by default `$COURSE_THREADS`, else 1.
 
     Raises CourseError when the job cannot exist or training fails.
     """
     options = json.loads(options) if isinstance(options, str) else dict(options)
-    job = Job(task, method, dataset, profile, int(seed), options)
+    threads = asked() if threads is None else threads
+    job = Job(task, method, dataset, profile, int(seed), options, threads)
     job.check()
     if folder is not None:
         from course_lib.benchmark.clock import pulse
+        from course_lib.benchmark.workers import ask_for
 
+        ask_for("SIGKILL")  # whatever it is busy with when its worker is killed
         # The sweep has a bar of its own; it is told how far this job is.
         return _run_into(job, Path(folder), pulse(job, Path(folder)))
     shelf = Store(store)
-    if shelf.done(job.key()):
+    if not job.changed() and shelf.done(job.key()):
         return shelf.read(job.key())
-    with shelf.writing(job.key()) as partial:
-        return _run_into(job, partial)
+    with shelf.writing() as partial:
+        record = _run_into(job, partial)
+    if record.get("patched"):
+        print(
+            f"The course's code was changed in memory ({_listed(record['patched'])}). This result "
+            "is kept apart from those of the method as it is, and no report shows it. Restart the "
+            "kernel for those."
+        )
+    return record
 
 
 def _run_into(job: Job, folder: Path, progress: "Progress" = True) -> Record:
+    from course_lib.benchmark.compute import compute
+
+    before = job.changed()
     record, panels = compute(job, progress)
     record["pictures"] = write_pictures(panels, record["cases"], folder)
+    # Afterwards too: files may have been edited in the meantime, and what was changed undone.
+    if patched := list(dict.fromkeys([*before, *job.changed()])):
+        apart = f"{record['key']} {secrets.token_hex(16)}"
+        record |= {"patched": patched, "key": hashlib.sha256(apart.encode()).hexdigest()}
     return write_json(folder / "record.json", record)
 
 
-def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, Any]]:
-    """Makes the cases, trains, predicts and scores. Returns the record and the panels."""
-    import torch
-
-    from course_lib import device as devices
-    from course_lib.fit import fit
-    from course_lib.methods.asking import ask
-
-    started, begin = datetime.now(UTC), time.perf_counter()
-    question, device = job.question, devices.choose()
-    splits = job.splits().to(device)
-    question = question.of(splits.facts)
-    for note in splits.notes:  # before the training, which may take long
-        print(NOTE + note, flush=True)
-    test = splits.test
-    can_be_scored(question, splits, job.dataset)
-    data_s = time.perf_counter() - begin
-    method = catalogue.build(job.method, **job.built_with)
-    history = fit(
-        method,
-        question,
-        splits,
-        profile=job.profile,
-        seed=job.seed,
-        plan=paces.within(job.plan, job.profile, question, splits),
-        progress=progress,
-    )
-
-    start = time.perf_counter()
-    prediction, privileged = ask(method, test)
-    predict_s = time.perf_counter() - start
-    found = question.score(prediction, test.tensors, test.facts)
-    scores = {name: values.tolist() for name, values in found.items()}
-    evidence = question.evidence or (lambda *given: {})
-    told = {k: v.tolist() for k, v in evidence(prediction, test.tensors, test.facts).items()}
-    with torch.no_grad():
-        panels = question.pictures(prediction, test.tensors, test.facts)
-    wall = {"data": data_s, "fit": history.seconds, "predict": predict_s}
-    wall["total"] = time.perf_counter() - begin
-    record: Record = {
-        "schema": 1,
-        "key": job.key(),
-        "status": "done",
-        "error": None,
-        "job": asdict(job),
-        "options": job.built_with,
-        "about": catalogue.entry(job.method).describe(),
-        "privileged": bool(privileged),
-        "started": started.isoformat(timespec="seconds"),
-        "wall_s": {name: round(seconds, 3) for name, seconds in wall.items()},
-        "predict_s_per_case": predict_s / len(test),
-        "peak_memory_mb": peak_memory_mb(device),
-        "parameters": parameters(method),
-        "steps": history.steps,
-        "device": {
-            "name": devices.name(device),
-            "kind": device.type,
-            "threads": torch.get_num_threads(),
-            "precision": job.precision(),
-        },
-        "versions": versions(),
-        "data": job.sources(),
-        "provenance": dict(test.provenance),
-        "notes": list(splits.notes),
-        "settings": {
-            "chosen": history.chosen,
-            "candidates": history.candidates,
-            "chosen_on": "validation",
-        },
-        "curve": history.curve,
-        "question": question.id,
-        "headline": question.headline,
-        "metrics": {name: asdict(metric) for name, metric in question.metrics.items()},
-        "cases": [
-            {
-                "case": test.case[i],
-                "subject": test.subject[i],
-                "group": test.group[i],
-                "scores": {name: values[i] for name, values in scores.items()},
-                **({"evidence": {name: v[i] for name, v in told.items()}} if told else {}),
-            }
-            for i in range(len(test))
-        ],
-        "notebook": None,
-    }
-    return record, panels
-
-
-def can_be_scored(question: "Question", splits: "Splits", dataset: str) -> None:
-    """Raises CourseError where no answer could have a headline score in any test case: where even
-    the truth has none. Better before training than after."""
-    if question.truth is None:
-        return
-    test, headline = splits.test, question.headline
-    answer = question.truth(test.tensors, test.facts)
-    if question.score(answer, test.tensors, test.facts)[headline].isnan().all():
-        raise CourseError(
-            f"{question.title}: {headline} is defined for none of the {len(test)} test cases of "
-            f"{dataset}, not even for a perfect answer, so nothing was trained. "
-            f"{headline}: {question.metrics[headline].text} The test needs cases that show what is "
-            "asked for: objects or structures to find, and each class at least once."
-        )
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

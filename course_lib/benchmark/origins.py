@@ -26,6 +26,7 @@ def command(record: Record) -> str:
     profile, mark, steps = job["profile"].partition("@")
     words += ["--profile", profile, *(["--steps", steps] if mark else [])]
     words += ["--seed", str(job["seed"])]
+    words += ["--threads", str(job["threads"])] if "threads" in job else []
     for name, value in sorted((job.get("options") or {}).items()):
         words += ["--option", f"{name}={json.dumps(value)}"]
     return shlex.join(words)

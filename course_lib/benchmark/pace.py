@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from course_lib import catalogue
 from course_lib.benchmark.job import Job
+from course_lib.threads import limited
 
 if TYPE_CHECKING:
     from course_lib.tasks.base import Splits
@@ -21,30 +22,23 @@ def learns(method: str) -> bool:
     return issubclass(catalogue.method_class(method), Method)
 
 
-def steps_in(minutes: float, jobs: Sequence[Job], threads: int | None = None) -> int | None:
+def steps_in(minutes: float, jobs: Sequence[Job]) -> int | None:
     """The steps that the slowest of some jobs of one question can do in `minutes`, evaluations on
     validation cases counted; to two digits, at least one. None where no method learns.
 
     Arguments:
         jobs: of the same task, data set and profile; each trains a few steps for trial.
-        threads: of the processor, as many as a job will have.
     """
-    import torch
-
     from course_lib import device as devices
 
     learners = [job for job in jobs if learns(job.method)]
     if not learners:
         return None
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        first = learners[0]
+    first = learners[0]
+    with limited(first.threads):
         splits = first.question.make(first.dataset, first.profile, first.seed)
         splits = splits.to(devices.choose())
         found = min(_steps(job, splits, minutes * 60) for job in learners)
-    finally:
-        torch.set_num_threads(before)
     unit = 10 ** max(0, len(str(found)) - 2)
     return max(1, found // unit * unit)
 

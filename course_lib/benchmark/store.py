@@ -10,21 +10,23 @@ import json
 import logging
 import math
 import os
-import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from course_lib.benchmark import claims
-from course_lib.errors import CourseError
-from course_lib.files import atomic, readable, settle, sha256
+from course_lib.errors import CourseError, Refused
+from course_lib.files import PACKAGE, atomic, readable, settle, sha256
 
 Record = dict[str, Any]
 KEY_LENGTH = 20
 ORDER = ("task", "method", "dataset", "profile", "seed")
+SCHEMA = PACKAGE / "benchmark" / "record.schema.json"
+LONGEST = 200  # letters of what is wrong with a record
 DAY_S = 24 * 3600  # work of another machine that was not touched for so long is given up
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Store:
 
     def read(self, key: str) -> Record | None:
         """The record of a job, or None. Raises CourseError when it is damaged."""
-        return _read(self.place(key) / "record.json")
+        return read(self.place(key) / "record.json")
 
     def done(self, key: str) -> bool:
         """Whether the job has been finished, and all that it left is whole; a failed job has not
@@ -50,7 +52,7 @@ class Store:
             record = self.read(key)
         except CourseError:
             return False
-        if record is None or record["status"] != "done" or "sha256" not in record:
+        if record is None or record["status"] != "done" or record["key"] != key:
             return False
         return all(_whole(self.place(key) / name, digest) for name, digest in _files(record))
 
@@ -68,7 +70,7 @@ class Store:
         found, damaged = [], []
         for path in sorted(self.folder.glob("[!.]*/record.json")):
             try:
-                record = _read(path)
+                record = read(path)
             except CourseError as error:
                 damaged.append(str(error))
                 continue
@@ -81,19 +83,18 @@ class Store:
         """Whether this process, and no other, works on the job until the block ends."""
         return claims.claimed(self.folder / f".claim-{key[:KEY_LENGTH]}")
 
-    def prepare(self) -> None:
-        """Makes the folder. Raises CourseError when it cannot be written to."""
-        with self._partial():
-            pass
-
     @contextmanager
-    def writing(self, key: str) -> Iterator[Path]:
+    def writing(self, key: str | None = None) -> Iterator[Path]:
         """A temporary folder that becomes the job's folder if the block succeeds. Where another
-        process has finished the job in the meantime, its record stays."""
+        process has finished the job in the meantime, its record stays.
+
+        Arguments:
+            key: by default the one that the record names.
+        """
         with self._partial() as partial:
             yield partial
-            _seal(partial)
-            self._move(partial, key)
+            record = _seal(partial)
+            self._move(partial, key or record["key"])
 
     @contextmanager
     def _partial(self) -> Iterator[Path]:
@@ -101,7 +102,7 @@ class Store:
         try:
             partial.mkdir(parents=True)
         except OSError as error:
-            raise CourseError(
+            raise Refused(
                 f"Cannot write records to {self.folder} ({error.strerror}). "
                 "Choose another folder with --store."
             ) from error
@@ -117,17 +118,15 @@ class Store:
         try:
             os.rename(partial, place)
         except OSError:
-            if not place.is_dir():
-                raise
-            if self.done(key):
+            if place.is_dir() and self.done(key):
                 return
-            names = sorted(os.listdir(partial), key=lambda name: name == "record.json")
-            for name in names:
-                os.replace(partial / name, place / name)
-            for old in {*os.listdir(place)} - {*names}:
-                with suppress(OSError):
-                    (place / old).unlink()
-            settle(place)
+            try:
+                _replace(partial, place)
+            except (NotADirectoryError, IsADirectoryError, FileNotFoundError) as error:
+                raise CourseError(
+                    f"{place} is in the way: it, or something in it, is not what a job leaves "
+                    f"there ({error.strerror}). Move it away and run the job again."
+                ) from error
         settle(self.folder)
 
     def clear(self) -> None:
@@ -142,6 +141,16 @@ class Store:
                 claims.release(claim)
 
 
+def _replace(partial: Path, place: Path) -> None:
+    names = sorted(os.listdir(partial), key=lambda name: name == "record.json")
+    for name in names:
+        os.replace(partial / name, place / name)
+    for old in {*os.listdir(place)} - {*names}:
+        with suppress(OSError):
+            (place / old).unlink()
+    settle(place)
+
+
 def beside(folder: Path, name: object) -> Path | None:
     """A file that a record names, if it lies in the record's own folder, and nowhere else."""
     if not isinstance(name, str) or not name or Path(name).name != name:
@@ -151,7 +160,7 @@ def beside(folder: Path, name: object) -> Path | None:
 
 
 def _untouched(partial: Path) -> bool:
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return min(map(claims.age, [partial, *partial.iterdir()])) > DAY_S
     return False
 
@@ -164,7 +173,7 @@ def _whole(path: Path, digest: str) -> bool:
     return path.is_file() and sha256(path) == digest
 
 
-def _seal(folder: Path) -> None:
+def _seal(folder: Path) -> Record:
     """Writes checksums into the record: of the files beside it, and of all that it says."""
     file = folder / "record.json"
     record = json.loads(file.read_text("utf-8"))
@@ -172,7 +181,7 @@ def _seal(folder: Path) -> None:
     for path in beside:
         settle(path)
     record["files"] = {path.name: sha256(path) for path in beside}
-    write_json(file, record | {"sha256": digest(record)})
+    return write_json(file, record | {"sha256": digest(record)})
 
 
 def digest(record: Record) -> str:
@@ -181,23 +190,43 @@ def digest(record: Record) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _read(path: Path) -> Record | None:
+def read(path: Path, sealed: bool = True) -> Record | None:
+    """A record's file, or None if there is none. Raises CourseError when it is damaged.
+
+    Arguments:
+        sealed: it lies in a store, with a checksum, in the folder of its key.
+    """
     try:
-        record = json.loads(path.read_text("utf-8"))
+        record = json.loads(path.read_text("utf-8"), parse_constant=_no_number)
+        if sealed and isinstance(record, dict):
+            _look_at_seal(path, record)
+        _schema()(record)
     except FileNotFoundError:
         return None
     except (ValueError, OSError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
-    if not isinstance(record, dict) or record.get("status") not in ("done", "failed"):
-        raise _damaged(path, "it is no record of a job")
-    job = record.get("job")
-    if not isinstance(job, dict) or any(name not in job for name in ORDER):
-        raise _damaged(path, "it does not say of which job it is")
-    if not re.fullmatch(r"[0-9a-f]*", str(record.get("key", ""))):
-        raise _damaged(path, "its key is none")  # a key names a folder, and must not lead elsewhere
-    if "sha256" in record and record["sha256"] != digest(record):
-        raise _damaged(path, "its content is not what was written: it fails its checksum")
+        raise _damaged(path, str(error).replace("data", "it", 1)[:LONGEST]) from error
     return _numbers(record)
+
+
+def _look_at_seal(path: Path, record: Record) -> None:
+    if "sha256" not in record:
+        raise ValueError("it has no checksum: an earlier version wrote it, or somebody edited it")
+    if record["sha256"] != digest(record):
+        raise ValueError("its content is not what was written: it fails its checksum")
+    if str(record.get("key"))[:KEY_LENGTH] != path.parent.name:
+        raise ValueError("it lies in the folder of another job")
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Callable[[Any], Any]:
+    """What raises ValueError for that which is no record."""
+    import fastjsonschema
+
+    return fastjsonschema.compile(json.loads(SCHEMA.read_text("utf-8")))
 
 
 def _damaged(path: Path, why: str) -> CourseError:

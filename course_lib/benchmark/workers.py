@@ -4,6 +4,7 @@ The leader starts no thread and waits at one place, for answers and for a signal
 are for the leader alone: what runs below it is ended by it, or ends by itself when it is gone.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -22,11 +24,19 @@ import psutil
 
 from course_lib.benchmark import interrupt
 from course_lib.benchmark.claims import alive
-from course_lib.errors import CourseError
+from course_lib.benchmark.ends import of_process
 
 NO_MORE = None  # said to a worker that may go
 LOOK_S = 0.2  # how often the leader looks for a signal
 LEAVE_S = 5.0  # how long a process may take to end
+PARENT_GONE = 1  # PR_SET_PDEATHSIG of Linux
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The answer to a piece of work whose worker died or was stopped: why."""
+
+    why: str
 
 
 class Workers:
@@ -64,13 +74,24 @@ class Workers:
                 process.join(LEAVE_S)
         self._end()
 
-    def _start(self) -> None:
+    def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._work, self._prepare))
         process.start()
         theirs.close()
         self._processes[ours] = process
+        return ours
+
+    def _replaced(self, connection: Connection) -> Connection:
+        """A new worker instead of one that hangs or is dead."""
+        process = self._processes.pop(connection)
+        if process.pid and process.is_alive():
+            end([process.pid])
+        connection.close()
+        process.join(LEAVE_S)
+        with interrupt.blocked():
+            return self._start()
 
     def _end(self) -> None:
         end(process.pid for process in self._processes.values() if process.is_alive())
@@ -79,13 +100,20 @@ class Workers:
             process.join(LEAVE_S)
 
     def answers(
-        self, pieces: Iterable[Any], watch: interrupt.Watch, look: Callable[[], object] = bool
+        self,
+        pieces: Iterable[Any],
+        watch: interrupt.Watch,
+        look: Callable[[], object] = bool,
+        stop: Callable[[Any, float], str | None] = lambda piece, seconds: None,
     ) -> Iterator[tuple[int, Any]]:
         """Has the pieces of work done, in their order; yields each number and answer as it comes,
-        and calls `look` several times a second.
+        and calls `look` several times a second. A worker that dies or is stopped is replaced by
+        another one, and its answer is Lost.
 
-        Raises Interrupted when a signal comes before the last answer, CourseError when a worker
-        died, and what a worker raised.
+        Arguments:
+            stop: of a piece that is worked on, and for how many seconds: why it shall be stopped.
+
+        Raises Interrupted when a signal comes before the last answer, and what a worker raised.
         """
         waiting = deque(enumerate(pieces))
         idle, busy = list(self._processes), {}
@@ -93,34 +121,39 @@ class Workers:
             watch.check()
             while waiting and idle:
                 connection = idle.pop()
-                busy[connection] = number, piece = waiting.popleft()
+                number, piece = waiting.popleft()
+                busy[connection] = number, piece, time.monotonic()
                 with suppress(ConnectionError):  # found out when the answer is fetched
                     connection.send(piece)
             look()
-            for connection in wait(list(busy), LOOK_S):
-                number, piece = busy.pop(connection)
-                answer = _receive(connection, piece)
-                idle.append(connection)
+            ready = wait(list(busy), LOOK_S)
+            for connection, (number, piece, since) in list(busy.items()):
+                why = None if connection in ready else stop(piece, time.monotonic() - since)
+                if connection not in ready and why is None:
+                    continue
+                del busy[connection]
+                answer = Lost(why) if why is not None else self._received(connection)
+                gone = isinstance(answer, Lost)
+                idle.append(self._replaced(connection) if gone else connection)
                 yield number, answer
 
-
-def _receive(connection: Connection, piece: Any) -> Any:
-    try:
-        answer = connection.recv()
-    except (EOFError, ConnectionError) as error:
-        raise CourseError(
-            f"A worker process died during {piece}, probably for lack of memory. What was finished "
-            "is kept: run the same command again, with --workers 1 or a smaller profile."
-        ) from error
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    def _received(self, connection: Connection) -> Any:
+        try:
+            answer = connection.recv()
+        except (EOFError, ConnectionError):
+            process = self._processes[connection]
+            process.join(LEAVE_S)
+            return Lost(f"its worker process died: {of_process(process.exitcode)}")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def _serve(connection: Connection, work: Callable, prepare: Callable[[], None]) -> None:
     """A worker: does what it gets until the leader has no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it cannot be blocked: Windows
     leader = end_with_parent()
+    ask_for("SIGCONT")  # so that one that is halted ends too
     prepare()
     try:
         while (piece := connection.recv()) is not NO_MORE:
@@ -149,6 +182,12 @@ def end_with_parent() -> threading.Thread:
     thread = threading.Thread(target=wait_for_it, daemon=True)
     thread.start()
     return thread
+
+
+def ask_for(name: str) -> None:
+    """Has this process sent the signal of this name when its parent is gone. Linux only."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).prctl(PARENT_GONE, int(getattr(signal, name)))
 
 
 def end(pids: Iterable[int]) -> None:

@@ -1,8 +1,8 @@
 """`course run` and `bench`."""
 
 import json
-import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,51 +11,22 @@ from course_lib import catalogue
 from course_lib.catalogue import outside
 from course_lib.cli import complete
 from course_lib.cli.length import lengthened, of_length
+from course_lib.cli.options import DATASET, LIMIT, PROFILE, STORE, TASKS, THREADS
 from course_lib.cli.own import located, of_own_data
 from course_lib.errors import CourseError
+from course_lib.threads import asked, cores
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from course_lib.benchmark.job import Job
     from course_lib.benchmark.store import Store
     from course_lib.benchmark.sweep import Outcome
 
-PROFILES = click.Choice(["smoke", "class", "long", "full"])
 STATES = ("done", "failed", "cached", "refused")
 MOST_SEEDS, MOST_WORKERS_A_CORE = 1000, 4
+MEMORY_OF_A_WORKER = 2 * 2**30  # with its kernel, as a rule less
 SEEDS = 2**31 - 1  # what every library's generator takes
-TASKS = click.option(
-    "--task",
-    "task_ids",
-    multiple=True,
-    shell_complete=complete.tasks,
-    help="Only this task (repeatable).",
-)
-PROFILE = click.option(
-    "--profile",
-    type=PROFILES,
-    default="class",
-    show_default=True,
-    help="smoke: seconds; class: a minute of one core a method; long: fifteen; full: one GPU.",
-)
-
-
-def _not_empty(_: click.Context, option: click.Parameter, value: Any) -> Any:
-    """Refuses an empty text: an unset variable of a script."""
-    if value is not None and not str(value).strip():
-        raise click.BadParameter("it is empty.")
-    return value
-
-
-STORE = click.option(
-    "--store", default="runs", show_default=True, help="Folder of records.", callback=_not_empty
-)
-DATASET = click.option(
-    "--dataset",
-    callback=_not_empty,
-    shell_complete=complete.datasets,
-    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE. Public: "
-    "medmnist/NAME, msd/TASK.",
-)
 
 
 @click.command()
@@ -74,6 +45,8 @@ DATASET = click.option(
 )
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Method option.")
 @click.option("--variant", help="One of the method's named variants, such as an ablation.")
+@THREADS
+@LIMIT
 @STORE
 def run(
     task: str,
@@ -85,6 +58,8 @@ def run(
     seed: int,
     options: tuple[str, ...],
     variant: str | None,
+    threads: int | None,
+    limit: float | None,
     store: str,
     **said: Any,
 ) -> None:
@@ -97,21 +72,19 @@ def run(
     method = _method(method)
     dataset = located(dataset, **said) or choice.default_dataset(task, method)
     chosen = _variant(method, variant) | choice.single(options)
-    job = Job(task, method, dataset, profile, seed, chosen)
+    job = Job(task, method, dataset, profile, seed, chosen, threads or asked())
     job.check()
     (job,) = lengthened([job], steps, minutes)
     shelf = Store(store)
     if not shelf.done(job.key()):
         job.look()
-    outcome = sweep.run([job], shelf)[0]
+    outcome = sweep.run([job], shelf, limit=limit)[0]
     if outcome.status == "refused":
         raise CourseError(outcome.error)
     if outcome.status == "failed":
-        click.echo(
-            f"Error: {job} failed: {_words(outcome.error)}. The executed notebook with the "
-            f"traceback is {shelf.place(outcome.key) / 'notebook.ipynb'}.",
-            err=True,
-        )
+        notebook = _notebook(outcome, shelf)
+        where = f" The executed notebook with the traceback is {notebook}." if notebook else ""
+        click.echo(f"Error: {job} failed: {_words(outcome.error)}.{where}", err=True)
         raise click.exceptions.Exit(1)
     record = shelf.read(outcome.key) or {}
     if outcome.status == "cached":  # else they were told before the training
@@ -124,6 +97,12 @@ def run(
 def _words(error: str | None) -> str:
     """A job's error as a sentence's end."""
     return (error or "").removeprefix("CourseError: ").strip().rstrip(".")
+
+
+def _notebook(outcome: "Outcome", shelf: "Store") -> "Path | None":
+    """The executed notebook of a failed job, where it left one."""
+    file = shelf.place(outcome.key) / "notebook.ipynb"
+    return file if outcome.key and file.is_file() else None
 
 
 def _looked_at(jobs: list["Job"], shelf: "Store") -> tuple[list["Job"], list["Outcome"]]:
@@ -202,9 +181,11 @@ def _print_scores(record: dict) -> None:
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, MOST_WORKERS_A_CORE * (os.cpu_count() or 1)),
-    help="Jobs at once; default: one per core, one per GPU.",
+    type=click.IntRange(1, MOST_WORKERS_A_CORE * cores()),
+    help="Jobs at once; default: as many as the cores have threads for, one per GPU.",
 )
+@THREADS
+@LIMIT
 @STORE
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def bench(
@@ -219,6 +200,8 @@ def bench(
     minutes: float | None,
     seeds: int,
     workers: int | None,
+    threads: int | None,
+    limit: float | None,
     store: str,
     as_json: bool,
     **said: Any,
@@ -240,14 +223,19 @@ def bench(
         choice.swept(options),
         variants,
     )
+    threads = threads or asked()
+    jobs = [replace(job, threads=threads) for job in jobs]
     for job in jobs:
         job.check()
-    workers = workers or default_workers()
-    jobs = lengthened(jobs, steps, minutes, workers)
+    jobs = lengthened(jobs, steps, minutes)
     begin = time.perf_counter()
     shelf = Store(store)
     fitting, refused = _looked_at(jobs, shelf)
-    outcomes = refused + (sweep.run(fitting, shelf, workers) if fitting else [])
+    outcomes = refused + (
+        sweep.run(fitting, shelf, workers or default_workers(threads), limit=limit)
+        if fitting
+        else []
+    )
     seconds = time.perf_counter() - begin
     totals = {status: sum(o.status == status for o in outcomes) for status in STATES}
     if as_json:
@@ -261,8 +249,9 @@ def bench(
         click.echo(f"{counts} in {seconds / 60:.1f} min; records in {shelf.folder}/")
         for o in outcomes:
             if o.status == "failed":
-                place = shelf.place(o.key) / "notebook.ipynb"
-                click.echo(f"failed: {o.job}: {_words(o.error)} (see {place})")
+                notebook = _notebook(o, shelf)
+                where = f" (see {notebook})" if notebook else ""
+                click.echo(f"failed: {o.job}: {_words(o.error)}{where}")
         for task, reason in {(o.job.task, o.error) for o in outcomes if o.status == "refused"}:
             click.echo(f"refused: {task}: {reason}")
     if totals["failed"]:
@@ -271,9 +260,14 @@ def bench(
         raise click.exceptions.Exit(2)
 
 
-def default_workers() -> int:
-    """One job per core, because small networks use one core better than they share two; one job
-    at a time on a graphics card."""
+def default_workers(threads: int) -> int:
+    """As many jobs at once as the cores have threads for, if memory suffices; one at a time on a
+    graphics card."""
+    import psutil
+
     from course_lib import device
 
-    return min(4, os.cpu_count() or 1) if device.choose().type == "cpu" else 1
+    if device.choose().type != "cpu":
+        return 1
+    room = psutil.virtual_memory().available // MEMORY_OF_A_WORKER
+    return max(1, min(cores() // threads, room))

@@ -30,9 +30,7 @@ def of_length(command: Callable) -> Callable:
     return command
 
 
-def lengthened(
-    jobs: Sequence[Job], steps: int | None, minutes: float | None, workers: int = 1
-) -> list[Job]:
+def lengthened(jobs: Sequence[Job], steps: int | None, minutes: float | None) -> list[Job]:
     """The jobs with as many steps as were asked for; those of one question and data set get the
     same, as many as the slowest of them can do.
 
@@ -52,7 +50,7 @@ def lengthened(
         kind = job.task, job.dataset
         if kind not in chosen:
             same = [other for other in jobs if (other.task, other.dataset) == kind]
-            chosen[kind] = steps or _measured(same, minutes or 0.0, workers)
+            chosen[kind] = steps or _measured(same, minutes or 0.0)
     return [_of(job, chosen[job.task, job.dataset]) for job in jobs]
 
 
@@ -60,13 +58,11 @@ def _of(job: Job, steps: int | None) -> Job:
     return replace(job, profile=f"{job.profile}@{steps}") if steps else job
 
 
-def _measured(jobs: Sequence[Job], minutes: float, workers: int) -> int | None:
-    import os
-
+def _measured(jobs: Sequence[Job], minutes: float) -> int | None:
     from course_lib.benchmark import pace
 
     once = [job for job in jobs if job.seed == jobs[0].seed]
-    steps = pace.steps_in(minutes, once, max(1, (os.cpu_count() or 1) // workers))
+    steps = pace.steps_in(minutes, once)
     if steps:
         click.echo(f"{minutes:g} minutes are about --steps {steps} here.", err=True)
     return steps

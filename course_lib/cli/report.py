@@ -6,7 +6,7 @@ import click
 
 from course_lib import catalogue
 from course_lib.cli import complete
-from course_lib.cli.bench import PROFILE, STORE, TASKS
+from course_lib.cli.options import PROFILE, STORE, TASKS
 from course_lib.errors import CourseError
 
 

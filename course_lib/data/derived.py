@@ -7,6 +7,7 @@ checksum of its arrays; one that is damaged is made anew.
 
 import hashlib
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from filelock import FileLock
 from course_lib.code import code_hash
 from course_lib.data.fetch import Finding
 from course_lib.files import atomic, cache_dir, make_room, resource
+from course_lib.threads import limited
 
 MONTH_S = 30 * 24 * 3600
 """Younger files may be in use by another checkout of the course."""
@@ -40,13 +42,17 @@ def kept(name: str, make: Callable[[], Mapping[str, np.ndarray]], module: str) -
     if (found := _stored(file)) is not None:
         return found
     make_room(file)
+    lock = file.with_name(f"{file.stem[:-13]}.lock")
+    _clear(lock)
     # Others wait, and read what the first has made.
-    with FileLock(file.with_name(f"{file.stem[:-13]}.lock")):
+    with FileLock(lock):
         if (found := _stored(file)) is not None:
             return found
         if file.is_file():
             LOG.warning(f"{file} is damaged; it is made anew.")
-        made = {key: np.asarray(value) for key, value in make().items()}
+        _clear(file)
+        with limited(1):  # whatever the job takes that happens to be the first
+            made = {key: np.asarray(value) for key, value in make().items()}
         with atomic(file) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, **made, **{CHECKSUM: _digest(made)})
     for stale in file.parent.glob(f"{file.stem[:-12]}{'[0-9a-f]' * 12}.npz"):
@@ -66,6 +72,12 @@ def doctor() -> list[Finding]:
 
 def _folder() -> Path:
     return cache_dir() / "derived"
+
+
+def _clear(file: Path) -> None:
+    """A folder where a file of this cache belongs is nobody's."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
 
 
 def _damaged(file: Path) -> bool:
