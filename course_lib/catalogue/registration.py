@@ -33,7 +33,7 @@ METHODS = (
         kind="classical",
         cite="Vercauteren et al. 2009, NeuroImage",
         doi="10.1016/j.neuroimage.2008.10.040",
-        questions=("fields", "contrasts", "donors", "own"),
+        questions=("fields", "donors", "own"),  # brightness must mean the same in both images
     ),
     Entry(
         id="bspline",

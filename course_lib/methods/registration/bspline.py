@@ -2,7 +2,8 @@
 
     u(x) = Σ_k c_k β³(x / s - k)
 
-An affine map comes first. SimpleITK; the mesh and the similarity are chosen on validation pairs.
+The pair's affine map comes first. SimpleITK; the mesh and the similarity are chosen on validation
+pairs.
 
 Rueckert et al. 1999, IEEE TMI 18(8), doi 10.1109/42.796284.
 """
@@ -14,7 +15,7 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.registration import itk
-from course_lib.parts.registration.fields import both_ways
+from course_lib.parts.registration.affine import both_ways
 
 
 class BSpline(Classical):
@@ -32,5 +33,5 @@ class BSpline(Classical):
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""
         return both_ways(
-            lambda f, m: itk.transform(f, m, self.similarity, self.mesh, self.iterations), batch
+            lambda f, m: itk.bspline(f, m, self.similarity, self.mesh, self.iterations), batch
         )

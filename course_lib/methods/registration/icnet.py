@@ -25,10 +25,13 @@ arXiv:1809.03443, doi 10.48550/arXiv.1809.03443.
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Facts
-from course_lib.methods.base import Method
+from course_lib.cases import Batch, Cases, Facts
+from course_lib.methods.base import Method, Sample
+from course_lib.parts.registration import affine
+from course_lib.parts.registration.augment import varied
 from course_lib.parts.registration.fields import images, small_start
 from course_lib.parts.registration.losses import (
     anti_fold,
@@ -42,42 +45,47 @@ from course_lib.physics import fields
 class FCN(nn.Module):
     """Moving and fixed (N, 1, *spatial) → (N, d, *spatial) voxels within ± reach."""
 
-    def __init__(self, dims: int, reach: float, width: int = 8) -> None:
+    def __init__(self, dims: int, reach: float, width: int = 16) -> None:
         super().__init__()
         conv = nn.Conv2d if dims == 2 else nn.Conv3d
         back = nn.ConvTranspose2d if dims == 2 else nn.ConvTranspose3d
-        widths = [width, 2 * width, 4 * width, 4 * width, 4 * width]
+        widths = [2, width, 2 * width, 2 * width, 2 * width]
         self.reach = reach
-        self.first = nn.Sequential(conv(2, width, 3, padding=1), nn.ReLU())
         self.down = nn.ModuleList(
             nn.Sequential(conv(a, b, 3, 2, 1), nn.ReLU(), conv(b, b, 3, padding=1), nn.ReLU())
             for a, b in pairwise(widths)
         )
         self.up = nn.ModuleList(
-            back(a, b, 2, 2) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+            back(a, b, 2, 2) for a, b in zip(widths[:1:-1], widths[-2:0:-1], strict=True)
         )
         self.merge = nn.ModuleList(
             nn.Sequential(nn.ReLU(), conv(2 * b, b, 3, padding=1), nn.ReLU())
-            for b in widths[-2::-1]
+            for b in widths[-2:0:-1]
         )
         self.field = conv(width, dims, 3, padding=1)
         small_start(self.field)
 
     def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
         """The displacement."""
-        skips = [self.first(torch.cat([moving, fixed], 1))]
+        x, skips = torch.cat([moving, fixed], 1), []
         for down in self.down:
-            skips.append(down(skips[-1]))
-        x = skips.pop()
+            x = down(x)
+            skips.append(x)
+        skips.pop()
         for up, merge in zip(self.up, self.merge, strict=True):
             x = merge(torch.cat([up(x), skips.pop()], 1))
-        return self.reach * torch.tanh(self.field(x))
+        mode = "bilinear" if x.ndim == 4 else "trilinear"
+        field = F.interpolate(self.field(x), scale_factor=2.0, mode=mode)
+        return self.reach * torch.tanh(field)
 
 
 class ICNet(Method):
     """The four weights of the loss are options: 0 leaves a term out, to see what it is for."""
 
     learning_rate = 4e-3
+    batch = 4
+    warm_up = 50
+    clip = 1.0
 
     def __init__(
         self,
@@ -105,12 +113,17 @@ class ICNet(Method):
         both = self.network(torch.cat([one, other]), torch.cat([other, one]))
         return both[: len(one)], both[len(one) :]
 
+    def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
+        """Random pairs, each seen through an affine map of its own, mirrored or exchanged."""
+        fixed, moved, _ = varied(*images(sample(train, count)))
+        return {"fixed": fixed, "moved": moved}
+
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """The four parts of the loss, not yet weighted."""
-        fixed, moving = images(batch)
-        u, v = self(moving, fixed)
-        there = squared_difference(fields.warp(moving, u), fixed).mean()
-        back = squared_difference(fields.warp(fixed, v), moving).mean()
+        fixed, moved = images(batch)
+        u, v = self(moved, fixed)
+        there = squared_difference(fields.warp(moved, u), fixed).mean()
+        back = squared_difference(fields.warp(fixed, v), moved).mean()
         return {
             "similarity": there + back,
             "consistency": inverse_inconsistency(u, v) + inverse_inconsistency(v, u),
@@ -120,6 +133,5 @@ class ICNet(Method):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""
-        fixed, moving = images(batch)
-        forward, backward = self(moving, fixed)
-        return {"forward": forward, "backward": backward}
+        fixed, moved = images(batch)
+        return affine.whole(*self(moved, fixed), batch["start"])

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
-from course_lib.parts.registration import free_form
+from course_lib.parts.registration import affine, free_form
 from course_lib.parts.registration.fields import images, standardised
 from course_lib.physics import fields
 
@@ -83,16 +83,16 @@ class TwoChannelDeepMetric(Method):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """An optimisation for each direction. The network's weights stay as they are."""
-        fixed, moving = images(batch)
+        fixed, moved = images(batch)
         # The channels keep their contrasts whichever of the two images moves.
         settings = {"weight": self.weight, "steps": self.descent}
         forward = free_form.register(
-            lambda still, warped: -self.score(still, warped), fixed, moving, **settings
+            lambda still, warped: -self.score(still, warped), fixed, moved, **settings
         )
         backward = free_form.register(
-            lambda still, warped: -self.score(warped, still), moving, fixed, **settings
+            lambda still, warped: -self.score(warped, still), moved, fixed, **settings
         )
-        return {"forward": forward, "backward": backward}
+        return affine.whole(forward, backward, batch["start"])
 
 
 def patches_at(image: Tensor, centre: Tensor) -> Tensor:

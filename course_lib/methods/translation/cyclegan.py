@@ -27,11 +27,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.cases import Batch, Facts
-from course_lib.methods.base import Method
+from course_lib.cases import Batch, Cases, Facts
+from course_lib.methods.base import Method, Sample
 from course_lib.parts.adversarial import least_squares_critic, least_squares_generator
 from course_lib.parts.translation.translators import (
     from_unit,
+    mirrored,
     patch_discriminator,
     resnet_generator,
     to_unit,
@@ -80,7 +81,7 @@ class CycleGAN(Method):
         """Two translators; two discriminators, if they have a weight, with empty pools."""
         self.there, self.back = (resnet_generator(self.width, self.blocks) for _ in range(2))
         sides = ("source", "target") if self.adversarial else ()
-        self.judges = nn.ModuleDict({side: patch_discriminator(1, 32) for side in sides})
+        self.judges = nn.ModuleDict({side: patch_discriminator(1, getattr(self, "dwidth", self.width)) for side in sides})
         self.pools = {side: Pool() for side in sides}
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
@@ -94,6 +95,10 @@ class CycleGAN(Method):
         """Adam with the paper's first momentum."""
         rate = self.learning_rate if player == "generators" else self.discriminator_rate
         return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
+
+    def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
+        """Random images, half of them mirrored left to right."""
+        return mirrored(sample(train, count))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The generators' loss, then the discriminators'."""
