@@ -56,7 +56,7 @@ def _steps(job: Job, splits: "Splits", seconds: float) -> int:
 
     question, steps = job.question, TRIAL_STEPS
     while True:
-        plan = replace(question.plan(job.profile), steps=steps, evaluations=1)
+        plan = replace(job.plan, steps=steps, evaluations=1)
         method = catalogue.build(job.method, **job.options)
         begin = time.perf_counter()
         history = fit(
@@ -64,7 +64,7 @@ def _steps(job: Job, splits: "Splits", seconds: float) -> int:
         )
         each = history.seconds / history.steps
         looks = (time.perf_counter() - begin - history.seconds) * (
-            getattr(method, "evaluations", None) or question.plan(job.profile).evaluations
+            getattr(method, "evaluations", None) or job.plan.evaluations
         )
         if steps == LONGER_TRIAL or history.seconds > SHORT_S:
             return max(1, int((seconds - looks) / each))

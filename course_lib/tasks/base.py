@@ -40,11 +40,20 @@ class Metric:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much training a profile allows: the same for every method of a question."""
+    """How much training a profile allows.
+
+    Arguments:
+        steps: where no pace was measured: the user's own data, methods from outside.
+        batch: cases of a step, for methods that have no `batch` of their own.
+        evaluations: how often validation is looked at, at most.
+        seconds: of one core of the reference machine that a training may take, the same for every
+            method; `catalogue.paces` makes steps of them.
+    """
 
     steps: int
     batch: int
     evaluations: int = 8
+    seconds: float | None = None
 
 
 def base_profile(profile: str) -> str:
