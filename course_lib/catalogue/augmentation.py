@@ -63,7 +63,7 @@ METHODS = (
         cite="Frid-Adar et al. 2018, Neurocomputing",
         doi="10.1016/j.neucom.2018.09.013",
         questions=("malignancy", "own"),
-        variants={"no classic changes": {"classic": False}},
+        variants={"no classic changes": {"classic": False}, "no made lesions": {"share": 0.0}},
     ),
     Entry(
         id="anogan",

@@ -62,10 +62,10 @@ def test_every_method_starts_from_the_pairs_map(name, splits):
     """Where fixed and moved are the same picture, the answer is the map."""
     cases = splits("registration", "brain_2d/known_fields").test.subset([0, 1])
     known = maps(2)
-    same = {"moved": cases["fixed"], "moving": cases["fixed"], "start": known}
-    cases.tensors.update(same)
+    moving = affine.moved(cases["fixed"], affine.back(known))
+    cases.tensors.update({"moved": cases["fixed"], "moving": moving, "start": known})
     answer = predict(catalogue.build(name), cases)
     head = cases["fixed_label"] > 0
     there = (answer["forward"] - affine.displacement(known, (32, 32))).norm(dim=1, keepdim=True)
     home = answer["backward"] - affine.displacement(affine.back(known), (32, 32))
-    assert there[head].mean() < 0.2 and home.norm(dim=1, keepdim=True)[head].mean() < 0.2
+    assert there[head].mean() < 0.4 and home.norm(dim=1, keepdim=True)[head].mean() < 0.4

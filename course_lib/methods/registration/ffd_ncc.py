@@ -17,7 +17,6 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.registration import free_form
-from course_lib.parts.registration.affine import both_ways
 from course_lib.parts.registration.losses import local_ncc
 
 
@@ -33,6 +32,5 @@ class FFDNCC(Classical):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""
-        return both_ways(
-            lambda f, m: free_form.register(self.dissimilarity, f, m, weight=self.weight), batch
-        )
+        unlike = self.dissimilarity
+        return free_form.both_ways(unlike, unlike, batch, weight=self.weight)

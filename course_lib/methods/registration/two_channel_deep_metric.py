@@ -27,8 +27,8 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
-from course_lib.parts.registration import affine, free_form
-from course_lib.parts.registration.fields import images, standardised
+from course_lib.parts.registration import free_form
+from course_lib.parts.registration.fields import standardised
 from course_lib.physics import fields
 
 PATCH = 17
@@ -83,16 +83,14 @@ class TwoChannelDeepMetric(Method):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """An optimisation for each direction. The network's weights stay as they are."""
-        fixed, moved = images(batch)
         # The channels keep their contrasts whichever of the two images moves.
-        settings = {"weight": self.weight, "steps": self.descent}
-        forward = free_form.register(
-            lambda still, warped: -self.score(still, warped), fixed, moved, **settings
+        return free_form.both_ways(
+            lambda still, warped: -self.score(still, warped),
+            lambda still, warped: -self.score(warped, still),
+            batch,
+            weight=self.weight,
+            steps=self.descent,
         )
-        backward = free_form.register(
-            lambda still, warped: -self.score(warped, still), moved, fixed, **settings
-        )
-        return affine.whole(forward, backward, batch["start"])
 
 
 def patches_at(image: Tensor, centre: Tensor) -> Tensor:
