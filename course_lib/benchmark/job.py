@@ -98,10 +98,8 @@ class Job:
 
     def splits(self) -> "Splits":
         """The job's cases; Refused when the data do not hold what the question asks for."""
-        from course_lib.tasks.base import base_profile
-
         try:
-            return self.question.make(self.dataset, base_profile(self.profile), self.seed)
+            return self.question.make(self.dataset, self.profile, self.seed)
         except CourseError as error:
             raise Refused(str(error)) from error
 

@@ -32,7 +32,6 @@ def steps_in(minutes: float, jobs: Sequence[Job], threads: int | None = None) ->
     import torch
 
     from course_lib import device as devices
-    from course_lib.tasks.base import base_profile
 
     learners = [job for job in jobs if learns(job.method)]
     if not learners:
@@ -41,7 +40,7 @@ def steps_in(minutes: float, jobs: Sequence[Job], threads: int | None = None) ->
     torch.set_num_threads(threads or before)
     try:
         first = learners[0]
-        splits = first.question.make(first.dataset, base_profile(first.profile), first.seed)
+        splits = first.question.make(first.dataset, first.profile, first.seed)
         splits = splits.to(devices.choose())
         found = min(_steps(job, splits, minutes * 60) for job in learners)
     finally:
