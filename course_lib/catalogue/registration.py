@@ -80,6 +80,8 @@ METHODS = (
         cite="Simonovsky et al. 2016, MICCAI",
         doi="10.1007/978-3-319-46726-9_2",
         questions=("contrasts",),
+        paper={"width": 64},
+        long={"width": 32},
     ),
     Entry(
         id="drr_pose_regression",

@@ -15,8 +15,9 @@ arm.
 Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patches in HU. Shrunk:
 two classes of lung nodules for three of liver lesions, 32 pixels for 64, and the narrow networks,
 fading noise, two speeds and averaged weights of `dcgan`; both pairs share a batch, so that the
-discriminators see as many patches in all. Of the judge's batches a quarter is made, not half: the
-fewer, the nearer to classic augmentation alone, on which it does not improve on validation.
+discriminators see as many patches in all. On validation made lesions add nothing to the classic
+changes: AUC 0.956 without them, 0.956, 0.953 and 0.948 where an eighth, a quarter and half of the
+judge's batches are made (one seed).
 
 Frid-Adar et al. 2018, Neurocomputing 321:321-331, doi 10.1016/j.neucom.2018.09.013.
 """
