@@ -14,9 +14,9 @@ anomalies, and that is what it is scored for here.
 Input (N, 1, 32, 32) HU; scores (N,) without unit, maps and nearest healthy patches in HU. Shrunk:
 32 pixels for 64, the narrow networks, fading noise, two speeds and averaged weights of `dcgan`, 60
 steps of search for 500, but of Adam and with a falling rate, from the mean of all z and not from a
-random one. On validation, in a minute: AUC 0.84 from a random z, 0.86 from the mean, and no more
-with twice the steps; 0.75 after 18 of the 55 seconds. The noise has faded when the search begins, so
-that the discriminator's features are of pictures as the search shows them.
+random one. On validation, in a minute: AUC 0.84 from a random z, 0.86 from the mean, hardly more
+with twice the steps; 0.75 after 18 of the 55 seconds. The noise has faded when the search begins,
+so that the discriminator's features are of pictures as the search shows them.
 
 Schlegl et al. 2017, IPMI, LNCS 10265:146-157, doi 10.1007/978-3-319-59050-9_12.
 """
