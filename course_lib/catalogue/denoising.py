@@ -65,6 +65,8 @@ METHODS = (
         ref=2,
         cite="Chen et al. 2017, IEEE TMI",
         doi="10.1109/TMI.2017.2715284",
+        long={"width": 48},
+        paper={"width": 96},
     ),
     Entry(
         id="wgan_vgg",
