@@ -21,7 +21,7 @@ from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
 from course_lib.catalogue import outside, paces
 from course_lib.code import code_hash
-from course_lib.data import own
+from course_lib.data import own, public
 from course_lib.errors import CourseError, Refused
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Job:
         theirs = {
             "name": self.dataset,
             "sha256": own.fingerprint(self.dataset),
-            "licence": "the user's own data",
+            "licence": public.licence(self.dataset) or "the user's own data",
         }
         return [theirs, *sources(needed)]
 

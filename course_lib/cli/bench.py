@@ -53,7 +53,8 @@ DATASET = click.option(
     "--dataset",
     callback=_not_empty,
     shell_complete=complete.datasets,
-    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE.",
+    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE. Public: "
+    "medmnist/NAME, msd/TASK.",
 )
 
 
