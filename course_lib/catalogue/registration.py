@@ -42,7 +42,7 @@ METHODS = (
         kind="classical",
         cite="Rueckert et al. 1999, IEEE TMI",
         doi="10.1109/42.796284",
-        questions=("fields", "contrasts", "donors", "own"),
+        questions=("fields", "donors", "own"),  # of two contrasts it loses what the start gave
     ),
     Entry(
         id="ffd_ncc",

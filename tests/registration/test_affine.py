@@ -44,14 +44,27 @@ def test_maps_are_searched_for_once(monkeypatch):
     monkeypatch.setattr(itk, "affine", None)
     assert torch.equal(first, affine.found(fixed, moving, "correlation"))
     with pytest.raises(TypeError):
-        affine.found(fixed, moving, "mutual_information")
+        affine.found(moving, fixed, "correlation")
 
 
 def test_pictures_without_contrast_stay_where_they_are():
     blank = torch.zeros(1, 1, 16, 16)
-    for similarity in ("correlation", "mutual_information"):
-        found = affine.matrix(itk.affine(blank, blank, similarity))
-        assert torch.allclose(found, torch.eye(2, 3)[None])
+    for found in (affine.matrix(itk.affine(blank, blank)), affine.descent(blank, blank)):
+        assert torch.allclose(found, torch.eye(2, 3)[None], atol=1e-4)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_descent_finds_a_map_between_two_contrasts(dims):
+    shape = (24,) * dims
+    image = fields.random_velocity(shape, 1, 3.0, 1.0, torch.Generator().manual_seed(1))[:, :1]
+    known = torch.eye(dims, dims + 1)[None]
+    known[:, 0, 1], known[:, :, -1] = 0.1, 1.5
+    other = -image - 0.3 * image.square()
+    found = affine.descent(affine.moved(other, known), image)
+    away = affine.displacement(found, shape) - affine.displacement(known, shape)
+    before = affine.displacement(known, shape)
+    inner = (..., *[slice(6, -6)] * dims)
+    assert away[inner].norm(dim=1).mean() < 0.35 * before[inner].norm(dim=1).mean()
 
 
 LEARNED = ["voxelmorph", "icnet", "supervised_ddf_regression"]

@@ -11,7 +11,7 @@ def test_simpleitk_fields_have_our_axes_and_direction():
     ball = torch.exp(-((line[:, None] - 20) ** 2 + (line - 24) ** 2) / 60)[None, None]
     moved = torch.roll(ball, (4, -2), (2, 3))  # moving(x + (4, -2)) = fixed(x)
     for field in (
-        itk.affine(ball, moved, "correlation"),
+        itk.affine(ball, moved),
         itk.demons(ball, moved, 2.0, 60),
     ):
         found = field[0, :, 20, 24]

@@ -1,7 +1,7 @@
 """An affine map for every pair: turns, stretches, shears and shifts the whole picture.
 
-It can bring heads together, never gyri. SimpleITK, gradient descent on correlation, or on mutual
-information for two contrasts: the map that comes with every pair and that all other methods start
+It can bring heads together, never gyri. Gradient descent on correlation by SimpleITK, or for two
+contrasts on mutual information: the map that comes with every pair and that all other methods start
 from. Klein et al. 2009 use the like before every comparison, NeuroImage 46(3),
 doi 10.1016/j.neuroimage.2008.12.037.
 """

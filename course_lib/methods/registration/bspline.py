@@ -3,7 +3,9 @@
     u(x) = Σ_k c_k β³(x / s - k)
 
 The pair's affine map comes first. SimpleITK; the mesh and the similarity are chosen on validation
-pairs.
+pairs. It is not asked of two contrasts, where mutual information of few pixels leads it away: from
+6.6 mm after the affine map to 7.2 on validation, and correlation in windows only to 5.8; free form
+does what B-splines can there.
 
 Rueckert et al. 1999, IEEE TMI 18(8), doi 10.1109/42.796284.
 """

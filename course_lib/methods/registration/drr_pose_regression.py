@@ -15,7 +15,8 @@ group, those before it are nearly right already. At test the hierarchy runs thre
 Shrunk: one zone of the pose space and one patient; 12 anchors on a grid in the chest; regions of
 16 x 16 pixels; all pixels of about 12 mm instead of below 1 mm; 12 maps, the paper's dense layers
 of 100 and 250. The regions move with the anchors, but unlike the paper's they do not turn with the
-pose in the plane, nor grow with its depth.
+pose in the plane, nor grow with its depth. Wrong poses are drawn small as often as large, from a
+twentieth of the range on, so that the last round has met what it mends.
 
 Miao, Wang & Liao 2016, IEEE TMI 35(5):1352-1363, doi 10.1109/TMI.2016.2521800.
 """

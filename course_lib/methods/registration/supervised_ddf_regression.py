@@ -65,8 +65,10 @@ class SupervisedDDFRegression(Method):
         self.fields = torch.empty(0)
 
     def begin(self, stage: str, train: Cases) -> None:
-        """Makes the label fields of all training pairs, once."""
-        self.fields = self.label_fields(train.tensors)
+        """Makes the label fields of all training pairs, once: what they leave to be found after
+        the pairs' affine maps."""
+        labels = self.label_fields(train.tensors)
+        self.fields = affine.after(affine.back(train["start"]), labels)
 
     def label_fields(self, batch: Batch) -> Tensor:
         """The source's fields for some pairs, (N, d, *spatial) in voxels.
@@ -78,17 +80,15 @@ class SupervisedDDFRegression(Method):
         if labels.startswith("demons"):
             source = Demons()
             source.iterations = 2 if labels == "demons_few" else source.iterations
-            return source.register(*images(batch))
+            return affine.after(batch["start"], source.register(*images(batch)))
         if not known:
             raise CourseError(
                 f"Labels that are {labels!r} need the true field, and between two people "
                 "nobody knows it. Use a data set of known fields, or --option labels=demons."
             )
         truth = batch["displacement"]
-        # What is left of the truth after the pair's affine map.
-        rest = affine.after(affine.back(batch["start"]), truth)
         if labels == "exact":
-            return rest
+            return truth
         noise = fields.random_velocity(
             truth.shape[2:],
             len(truth),
@@ -96,7 +96,7 @@ class SupervisedDDFRegression(Method):
             NOISE_VOXELS,
             torch.Generator().manual_seed(0),
         )
-        return rest + noise.to(truth.device)
+        return truth + noise.to(truth.device)
 
     def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
         """Random pairs with their label fields, each seen through an affine map of its own."""

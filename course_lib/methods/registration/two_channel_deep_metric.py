@@ -12,7 +12,8 @@ network into the control points of a free-form deformation, for every pair anew:
 
 Pairs of two contrasts (N, 1, H, W) → fields (N, 2, H, W) in voxels. Training needs `aligned`: the
 fixed anatomy in the moving contrast. Shrunk: 2D patches of 17 x 17 instead of 17 x 17 x 17; 16 and
-32 maps; 90 descent steps by Adam on three lattices.
+32 maps; 90 descent steps by Adam on three lattices, from the pair's affine map on. λ of 0.03, 0.1
+and 0.3 differ by a tenth of a millimetre on validation.
 
 Simonovsky, Gutierrez-Becker, Mateus, Navab & Komodakis 2016, MICCAI, LNCS 9902:10-18,
 doi 10.1007/978-3-319-46726-9_2.

@@ -14,14 +14,19 @@ from torch import Tensor
 from course_lib.data import derived
 from course_lib.parts.registration import itk
 from course_lib.parts.registration.fields import images, standardised
+from course_lib.parts.registration.losses import mutual_information
 from course_lib.physics import fields
+
+STEPS, RATE, STRIDE, AT_ONCE = 100, 0.6, 2, 64
 
 
 def found(fixed: Tensor, moving: Tensor, similarity: str) -> Tensor:
-    """The maps (N, d, d + 1) of pairs (N, 1, *spatial) that SimpleITK finds.
+    """The maps (N, d, d + 1) of pairs (N, 1, *spatial) that a search finds.
 
     Arguments:
-        similarity: `correlation`, or `mutual_information` for images of two contrasts.
+        similarity: `correlation`, by SimpleITK; or for images of two contrasts
+            `mutual_information`, by `descent`: on a few thousand pixels SimpleITK's ends further
+            from the truth, from where free form arrives worse than from nowhere.
     """
     if not len(fixed):
         return torch.zeros(0, fixed.ndim - 2, fixed.ndim - 1)
@@ -31,10 +36,40 @@ def found(fixed: Tensor, moving: Tensor, similarity: str) -> Tensor:
 
     def search() -> dict:
         one, other = standardised(fixed), standardised(moving)
-        return {"maps": matrix(itk.affine(one, other, similarity)).numpy()}
+        if similarity == "correlation":
+            return {"maps": matrix(itk.affine(one, other)).numpy()}
+        pieces = zip(one.split(AT_ONCE), other.split(AT_ONCE), strict=True)
+        return {"maps": torch.cat([descent(*piece) for piece in pieces]).numpy()}
 
     kept = derived.kept(f"affine/{known.hexdigest()[:24]}", search, __name__)
     return torch.from_numpy(kept["maps"])
+
+
+def descent(fixed: Tensor, moving: Tensor) -> Tensor:
+    """The maps (N, d, d + 1) that gradient descent on mutual information finds for all pairs at
+    once, by Adam on every second voxel along each axis."""
+    dims, shape = fixed.ndim - 2, fixed.shape[2:]
+    seen = (..., *[slice(STRIDE // 2, None, STRIDE)] * dims)
+    centre = (fixed.new_tensor(shape) - 1)[:, None] / 2
+    grid = fields.voxel_grid(shape, fixed.device)[seen]
+    places, wanted = grid.flatten(1) - centre, fixed[seen]
+    change = fixed.new_zeros(len(fixed), dims, dims + 1)
+    # A step of the matrix moves the borders about as far as one of the shift moves all.
+    reach = torch.cat([1 / centre.expand(-1, dims), torch.ones_like(centre)], 1)
+    with torch.enable_grad():
+        change.requires_grad_()
+        optimiser = torch.optim.Adam([change], lr=RATE)
+        for step in range(STEPS):
+            optimiser.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
+            bent = reach * change
+            moved = places + centre + bent[..., :-1] @ places + bent[..., -1:]
+            warped = fields.look_up(moving, moved.view(len(fixed), dims, *grid.shape[1:]))
+            alike = mutual_information(wanted, warped).sum()
+            (change.grad,) = torch.autograd.grad(-alike, [change])
+            optimiser.step()
+    bent = (reach * change).detach()
+    linear = bent[..., :-1] + torch.eye(dims).to(bent)
+    return torch.cat([linear, bent[..., -1:] + centre - linear @ centre], dim=-1)
 
 
 def matrix(displacement: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Which point of one picture is which point of the other? A method answers `forwar
 (N, d, *spatial) in voxels: moving(x + u(x)) should be fixed(x), and the other way round with the
 images' parts exchanged. Both are asked for because there and back again should end where it began.
 
-Every pair comes with an affine map, found once by SimpleITK in the images, and the moving image as
+Every pair comes with an affine map, searched for once in the images, and the moving image as
 that map shows it. All methods start there, learned or not: what is left is what bends.
 """
 
