@@ -35,6 +35,7 @@ METHODS = (
         kind="classical",
         cite="Huynh et al. 2016, IEEE TMI",
         doi="10.1109/TMI.2015.2461533",
+        variants={"no distances to the skin": {"distances": False}},
         datasets=PAIRED,
     ),
     Entry(
