@@ -150,6 +150,8 @@ def test_what_cannot_be_read_says_what_can(tmp_path):
     (tmp_path / "broken" / "a.nii.gz").write_bytes(b"nothing")
     with pytest.raises(CourseError, match="cannot be read"):
         own.read(f"path:{tmp_path / 'broken'}")
+    with pytest.raises(CourseError, match=r"single file\. Name the folder .*/broken\. "):
+        own.read(f"path:{tmp_path / 'broken' / 'a.nii.gz'}")
 
 
 def test_the_fingerprint_follows_names_and_bytes(tmp_path):

@@ -251,12 +251,22 @@ def test_a_split_is_read_from_a_file(tmp_path, name, text):
         ("a,train\nb,train\n", "gives only train"),
         ("a,b,c\n1,2,3\n", "no column is called split"),
         ("", "names nothing"),
+        ("a,train\nb,test\na,test\n", "two things of 'a': 'train' and 'test'"),
+        ("name,split\na,train\nb,test\nb,train\n", "two things of 'b'"),
     ],
 )
 def test_splits_that_cannot_be_meant_are_refused(tmp_path, text, answer):
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(CourseError, match=answer):
         parts_of(["a.nii", "b.nii"], Reading(split=str(tmp_path / "s.csv")))
+
+
+def test_a_table_in_json_that_says_two_things_of_one_is_refused(tmp_path):
+    (tmp_path / "s.json").write_text('{"train": ["a", "b"], "test": ["c", "a"]}')
+    with pytest.raises(CourseError, match="two things of 'a'"):
+        parts_of(["a.nii", "b.nii", "c.nii"], Reading(split=str(tmp_path / "s.json")))
+    (tmp_path / "s.json").write_text('{"train": ["a", "b", "a"], "test": ["c"]}')  # only twice
+    assert parts_of(["a.nii", "c.nii"], Reading(split=str(tmp_path / "s.json")))[0][1] == "test"
 
 
 def test_a_subject_in_two_given_parts_is_refused_with_all_of_their_names():

@@ -180,12 +180,6 @@ def test_trade_off_names_methods_and_numbers(store):
     assert picture.png[1:4] == b"PNG"
 
 
-def test_claims_follow_the_numbers():
-    assert show.claim("A", 2, 1, "dB").endswith("2.0 against 1.0 dB, as claimed.")
-    assert "NOT as claimed" in show.claim("A", 1, 2, "dB")
-    assert "not defined" in show.claim("A", float("nan"), 2, "dB")
-
-
 def test_leaderboard_ranks_the_store(store):
     folder, _ = store
     table = show.leaderboard("denoising", folder)
@@ -199,7 +193,7 @@ def test_leaderboard_puts_own_runs_between_those_of_the_benchmark(store, tmp_pat
     ranking = compact(sections(records.values(), synthetic_records.catalogue()), "Default")
     (module.parent / "leaderboards").mkdir(parents=True)
     write_json(module.parent / "leaderboards" / "denoising.json", ranking)
-    monkeypatch.setattr("course_lib.lesson.results.__file__", str(module))
+    monkeypatch.setattr("course_lib.lesson.board.__file__", str(module))
     table = show.leaderboard("denoising", folder)
     assert [row[-1] for row in table.rows].count("benchmark, class") == 5
     assert len(table.rows) == 10
@@ -212,7 +206,7 @@ def test_leaderboard_puts_own_runs_between_those_of_the_benchmark(store, tmp_pat
 def test_leaderboard_ranks_the_answers_to_one_question(store, tmp_path, monkeypatch):
     """Runs on the user's own data, another question, stand on a board of their own."""
     folder, records = store
-    monkeypatch.setattr("course_lib.lesson.results.__file__", str(tmp_path / "no_ranking.py"))
+    monkeypatch.setattr("course_lib.lesson.board.__file__", str(tmp_path / "no_ranking.py"))
     for name, record in records.items():
         job = {**record["job"], "dataset": "path:mine"}
         write_json(
@@ -221,6 +215,19 @@ def test_leaderboard_ranks_the_answers_to_one_question(store, tmp_path, monkeypa
     for dataset in (None, "chest_ct+lung_tumours", "path:mine"):
         rows = show.leaderboard("denoising", folder, dataset).rows
         assert [row[-1] for row in rows] == ["your runs, class"] * 5
+
+
+@pytest.mark.parametrize(
+    ("subjects", "said"),
+    [(2, "2 subjects: too few for an interval"), (4, "4 subjects; an interval holds the true")],
+)
+def test_leaderboard_says_on_how_many_subjects_it_rests(tmp_path, monkeypatch, subjects, said):
+    monkeypatch.setattr("course_lib.lesson.board.__file__", str(tmp_path / "no_ranking.py"))
+    for record in synthetic_records.records(tmp_path, {"others": subjects}, seeds=1, fail=False):
+        (tmp_path / record["key"]).mkdir(exist_ok=True)
+        write_json(tmp_path / record["key"] / "record.json", record)
+    table = show.leaderboard("denoising", tmp_path)
+    assert said in table.caption and "95%" not in " ".join([table.caption, *table.head])
 
 
 def test_leaderboard_of_an_empty_store_stands(tmp_path):

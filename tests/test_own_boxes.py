@@ -236,3 +236,21 @@ def test_yolo_names_lines_that_are_no_boxes(tmp_path, line, said):
     (tmp_path / "data.yaml").write_text("names: {0: cell}")
     with pytest.raises(CourseError, match=rf"line 1 of p2\.txt .*{said}"):
         own.read(f"path:{tmp_path}")
+
+
+def test_yolo_poses_give_their_boxes_and_no_outline_of_their_points(tmp_path):
+    for k, name in enumerate(NAMES):
+        save(tmp_path / "images" / name, picture(k))
+        label = tmp_path / "labels" / name.replace(".png", ".txt")
+        label.parent.mkdir(exist_ok=True)
+        label.write_text("0 0.5 0.25 0.2 0.1 0.9 0.9 2 0.1 0.1 1\n")
+    (tmp_path / "data.yaml").write_text("names: [cell]\nkpt_shape: [2, 3]\n")
+    assert np.allclose(boxes(own.read(f"path:{tmp_path}"))["p0"], [[8, 24, 12, 36]])
+
+
+def test_two_pictures_do_not_share_a_text_file(tmp_path):
+    for k, name in enumerate((*NAMES, NAMES[0].replace(".png", ".jpg"))):
+        save(tmp_path / name, picture(k))
+        (tmp_path / name).with_suffix(".txt").write_text("0 0.5 0.25 0.2 0.1\n")
+    with pytest.raises(CourseError, match=r"2 faults.*p0\.\w+ shares p0\.txt with another"):
+        own.read(f"path:{tmp_path}")

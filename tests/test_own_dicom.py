@@ -473,6 +473,17 @@ def test_files_without_preamble_and_beside_a_dicomdir_are_read(tmp_path):
     assert np.array_equal(read(tmp_path).volumes[0].image, ramp())
 
 
+def test_files_that_only_look_like_dicom_are_listed(tmp_path):
+    """The last slice would be missing without a word."""
+    series(tmp_path / "a", ramp())
+    (tmp_path / "a" / "z.dcm").write_bytes(b"")
+    (tmp_path / "a" / "y.dcm").write_text("hello")
+    for k in range(5):
+        (tmp_path / "a" / f"{k}.xml").write_text("<a/>")
+    left = {one.name: one.why for one in read(tmp_path).left_out}
+    assert left == {"a/z.dcm": "is empty", "a/y.dcm": "no DICOM", "5 files *.xml": "no DICOM"}
+
+
 def test_a_file_that_is_cut_off_is_named(tmp_path):
     series(tmp_path / "a", ramp(6, 40, 40))
     file = sorted((tmp_path / "a").iterdir())[2]

@@ -201,6 +201,23 @@ def test_what_is_no_full_kspace_is_named_at_once_and_left_out_on_request(tmp_pat
     assert [a.case for a in data.acquisitions] == ["a", "g"] and len(data.left_out) == 5
 
 
+@pytest.mark.parametrize("how", ["half", "empty", "text"])
+def test_files_that_are_broken_or_something_else_are_not_passed_over(tmp_path, how):
+    coil_files(tmp_path, "abc")
+    whole = (tmp_path / "b.npy").read_bytes()
+    broken = {"half": whole[: len(whole) // 2], "empty": b"", "text": b"version 1 of git-lfs"}[how]
+    (tmp_path / "b.npy").write_bytes(broken)
+    (tmp_path / "d.h5").write_bytes(broken)
+    np.save(tmp_path / "mask.npy", np.ones((32, 32)))
+    with pytest.raises(
+        CourseError, match=r"2 of 4 cases.*b\.npy: cannot be read.*d\.h5: is no HDF5"
+    ):
+        own.read(f"path:{tmp_path}")
+    data = own.read(f"path:{tmp_path}?skip=yes")
+    assert [a.case for a in data.acquisitions] == ["a", "c"]
+    assert [one.name for one in data.left_out] == ["b.npy", "d.h5", "mask.npy"]
+
+
 def test_arrays_of_real_numbers_are_no_kspace(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((8, 64, 64)))
     with pytest.raises(CourseError, match="nothing that can be read"):

@@ -95,6 +95,45 @@ def test_lines_without_a_picture_or_a_label_are_named(tmp_path):
     assert sum(sizes(own.read(f"path:{tmp_path}?skip=yes")).values()) == 6
 
 
+def test_a_csv_that_excel_wrote_in_another_code_is_refused_with_the_way_out(tmp_path):
+    for k in range(6):
+        save(tmp_path / f"p{k}.png", picture(k))
+    text = "file,label\n" + "".join(f"p{k}.png,{'gut' if k % 2 else 'böse'}\n" for k in range(6))
+    (tmp_path / "labels.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(CourseError, match=r"labels\.csv cannot be read.*in UTF-8"):
+        own.read(f"path:{tmp_path}")
+    (tmp_path / "labels.csv").write_text(text, "utf-8")
+    assert own.read(f"path:{tmp_path}").classes == ("böse", "gut")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("notes.json", '{"images": [{"id": 1, "file_na', "Unterminated string"),
+        ("notes.csv", b"file,x\nb\xf6se.png,1\n", "codec can't decode"),
+    ],
+)
+def test_a_broken_file_beside_pictures_is_not_passed_over(tmp_path, name, text, why):
+    """What the pictures show may stand in it."""
+    for k in range(6):
+        save(tmp_path / f"p{k}.png", picture(k))
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(CourseError, match=f"{name}.*{why}"):
+        own.read(f"path:{tmp_path}")
+
+
+def test_files_beside_pictures_in_which_nothing_is_understood_are_listed(tmp_path):
+    for k in range(6):
+        save(tmp_path / f"p{k}.png", picture(k))
+    (tmp_path / "befund.csv").write_text("bild,befund\np0.png,1\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "marks.json").write_text("{}")
+    (tmp_path / "README.txt").write_text("About these pictures.")
+    data = own.read(f"path:{tmp_path}")
+    assert [one.name for one in data.left_out] == ["befund.csv", "more/marks.json"]
+    assert "nothing" not in data.left_out[0].why and len(data.names) == 6
+
+
 def npz(file, counts=(12, 6, 6), classes=3, **changes):
     generator = np.random.default_rng(0)
     arrays = {}

@@ -93,6 +93,15 @@ def test_all_that_lack_a_partner_or_do_not_fit_are_named(tmp_path):
     assert len(found.images) == 6 and len(found.left_out) == 3
 
 
+def test_two_pictures_do_not_share_a_mask(tmp_path):
+    discs(tmp_path)
+    save(tmp_path / "images" / "p3.jpg", picture(9, 48, 48))
+    with pytest.raises(CourseError, match=r"1 fault .*p3\.jpg and p3\.png would share p3\.png"):
+        own.read(f"path:{tmp_path}")
+    found = own.read(f"path:{tmp_path}?skip=yes")
+    assert "p3" not in " ".join(found.names) and len(found.images) == 7
+
+
 def written(tmp_path, made):
     for k, each in enumerate(made):
         save(tmp_path / "images" / f"p{k}.png", picture(k, *np.asarray(each).shape[:2]))

@@ -160,3 +160,10 @@ def test_pictures_are_grey_and_named_by_their_files(tmp_path):
     found = own.read(f"path:{tmp_path}")
     assert found.names == ("x/a", "y/a")
     assert np.allclose(found.images[0], picture().mean(2) / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(("content", "why"), [(b"", "it is empty"), (b"hello", "is no picture")])
+def test_files_that_are_no_pictures_say_so_plainly(tmp_path, content, why):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(CourseError, match=rf"a\.png cannot be read as a picture: .*{why}\.$"):
+        picture_sets.load(tmp_path / "a.png")

@@ -14,6 +14,7 @@ from nibabel import orientations
 
 from course_lib.data import own
 from course_lib.errors import CourseError
+from tests import own_dicom
 
 TURN = np.deg2rad(20)
 SCANNER = np.array(  # oblique, left-handed, 1.5 x 2 x 3 mm, far from the origin
@@ -522,6 +523,13 @@ def test_folders_with_files_of_the_same_names_are_not_taken_for_people(tmp_path,
     assert len({head.subject for head in apart.heads}) == 2 * len(people)
 
 
+def test_dicom_beside_nifti_is_said_to_be_left_out(tmp_path):
+    put(tmp_path, "a.nii.gz", "b.nii.gz")
+    own_dicom.series(tmp_path / "scan", np.zeros((4, 8, 8)))
+    (left,) = read(tmp_path).left_out
+    assert left.name == "4 files of DICOM" and "name the folder of the DICOM alone" in left.why
+
+
 def test_what_lies_beside_the_images_folder_is_no_image(tmp_path):
     put(tmp_path, "images/a.nii", "labels/a.nii", "atlas.nii", "old/a.nii")
     data = read(tmp_path)
@@ -667,6 +675,17 @@ def test_nnunet_folders_are_read_as_they_lie(tmp_path):
     assert names(data) == ["a", "b", "c"] and data.names == {1: "organ"}
     assert data.heads[0].unit == "HU" and data.heads[0].labels == ("label",)
     assert [one.name for one in data.left_out] == ["1 volumes in imagesTs/"]
+
+
+def test_regions_of_nnunet_are_told_and_a_number_with_two_names_is_refused(tmp_path):
+    for name in "abc":
+        put(tmp_path, f"imagesTr/{name}_0000.nii.gz", f"labelsTr/{name}.nii.gz")
+    nnunet(tmp_path, {"0": "T1"})
+    assert "Regions of several labels (rim) are taken label by label." in read(tmp_path).notes
+    nnunet(tmp_path, {"0": "T1"}, labels={"background": 0, "organ": 1, "rim": 1})
+    assert "label 1 is called 'organ' and 'rim'" in refused(tmp_path)
+    nnunet(tmp_path, {"0": "T1"}, labels=["background", "organ"])
+    assert "its 'labels' are ['background', 'organ'], not numbers with names" in refused(tmp_path)
 
 
 def test_channels_of_nnunet_are_asked_for(tmp_path):

@@ -48,6 +48,31 @@ def test_a_variant_has_a_pace_of_its_own_and_other_options_do_not_change_the_ste
     assert steps("red_cnn", width=16) == steps("red_cnn")
 
 
+def test_own_data_have_the_pace_of_the_first_data_set_and_fewer_steps_where_images_are_large(
+    monkeypatch,
+):
+    from tests.classification.example import own_splits
+
+    table = {"class": {"classification/nodules/*": {"resnet_baseline": [0.05, 0.0]}}}
+    monkeypatch.setattr(paces, "table", lambda: table)
+    place = ("classification", "path:mine", "resnet_baseline")
+    plan, question = paces.plan(*place, "class"), catalogue.question(*place[:2])
+    assert plan.steps == paces.two_digits(plan.seconds / 0.05) > 1000
+    splits = own_splits()
+    pixels = 16 * splits.train["image"][0, 0].numel()
+    assert pixels < plan.pixels and paces.within(plan, "class", question, splits) == plan
+    wide = dict(splits.train.tensors)
+    for name in ("image", "wide", "mask", "wide_mask"):
+        wide[name] = wide[name].repeat_interleave(8, -1).repeat_interleave(8, -2)
+    large = replace(splits, train=replace(splits.train, tensors=wide))
+    steps = paces.within(plan, "class", question, large).steps
+    assert steps == paces.two_digits(plan.steps * plan.pixels / (64 * pixels))
+    said = paces.plan(*place, "class@1234")
+    assert paces.within(said, "class@1234", question, large).steps == 1234
+    theirs = paces.plan("classification", "nodules/300", "resnet_baseline", "class")
+    assert paces.within(theirs, "class", question, large) == theirs
+
+
 def test_steps_belong_to_a_jobs_key(measured):
     job = Job(*PLACE[:1], "red_cnn", PLACE[1], "class", 0)
     before = job.key()
@@ -101,4 +126,8 @@ def test_long_trains_longer_on_the_cases_of_a_minute():
 def test_every_profile_has_its_plan_in_every_question(section):
     for question in catalogue.questions(section):
         assert [*question.plans] == ["smoke", *PROFILES], question.id
-        assert question.plans["class"].seconds == 60 and question.plans["long"].seconds == 900
+        minute = question.plans[
+            "class"
+        ]  # with data of one's own, where sections say so, nearly two
+        assert minute.seconds == (110 if minute.pixels else 60)
+        assert question.plans["long"].seconds == 900

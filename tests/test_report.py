@@ -321,11 +321,16 @@ def test_the_page_in_chromium(page):
         names = lambda: [e.text for e in table.find_elements("css selector", ".name")]  # noqa: E731
         assert names()[0] == "RED-CNN"
         heading.find_element("css selector", "button").send_keys(Keys.ENTER)
+        assert heading.get_attribute("aria-sort") == "descending"
+        assert names()[0] == "RED-CNN"  # best first
+        heading.find_element("css selector", "button").send_keys(Keys.SPACE)
         assert heading.get_attribute("aria-sort") == "ascending"
         assert names()[0] == "noisy scan"
-        heading.find_element("css selector", "button").send_keys(Keys.SPACE)
-        assert heading.get_attribute("aria-sort") == "descending"
-        assert names()[0] == "RED-CNN"
+        lower = table.find_elements("css selector", "thead th")[3].find_element(
+            "tag name", "button"
+        )
+        lower.click()
+        assert names()[0] == "RED-CNN"  # the smallest error
         assert len(table.find_elements("css selector", "[aria-sort]")) == 1
 
         assert_legible(driver)
@@ -336,6 +341,61 @@ def test_the_page_in_chromium(page):
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         assert_legible(driver)
         assert console_errors(driver) == []
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_the_contents_lead_to_every_part_by_keyboard_at_any_width(page, width):
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    arrived = (
+        "const box = document.getElementById(arguments[0]).getBoundingClientRect();"
+        "return Math.abs(box.top) < 60 || innerHeight + scrollY >= document.body.scrollHeight - 2"
+    )
+    still = {"name": "prefers-reduced-motion", "value": "reduce"}
+    with chromium(width) as driver:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [still]})
+        driver.get(page.as_uri())
+        links = driver.find_elements("css selector", "#contents a")
+        assert len(links) == 4 and all(link.is_displayed() for link in links)
+        active = lambda: driver.switch_to.active_element  # noqa: E731
+        active().send_keys(Keys.TAB)  # "Skip to the results" comes first
+        for link in links:
+            active().send_keys(Keys.TAB)
+            assert active() == link
+            active().send_keys(Keys.ENTER)
+            place = link.get_attribute("hash")[1:]
+            WebDriverWait(driver, 20).until(lambda d, p=place: d.execute_script(arrived, p))
+            driver.execute_script("arguments[0].focus()", link)
+        wide = driver.execute_script("return document.documentElement.scrollWidth")
+        assert wide == width  # a table that is too wide scrolls in its own frame
+        scrolls = "return [...document.querySelectorAll('.scroll')].every(e => e.tabIndex === 0)"
+        assert driver.execute_script(scrolls)
+        beside = driver.find_element("id", "contents").rect
+        assert (beside["width"] < 300) == (width > 1000)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_banner_is_legible_in_light_and_dark(tmp_path, dark):
+    found = synthetic.records(tmp_path / "runs", seeds=1, fail=False)
+    for record in found:
+        record["job"]["profile"] = "smoke"
+    page = write_report(found, tmp_path / "runs", tmp_path / "out", "Smoke", synthetic.catalogue())
+    with chromium(dark=dark) as driver:
+        driver.get(page.as_uri())
+        style = "return getComputedStyle(document.querySelector('.banner'))[arguments[0]]"
+        ink, paper = (rgb(driver.execute_script(style, s)) for s in ("color", "backgroundColor"))
+        assert contrast(ink, paper) >= 7
+        assert console_errors(driver) == []
+
+
+def test_ids_and_names_of_regions_are_unique(soup):
+    ids = [element["id"] for element in soup.select("[id]")]
+    assert len(ids) == len(set(ids))
+    regions = [e["aria-label"] for e in soup.select("section[aria-label], aside, [role=region]")
+               if e.has_attr("aria-label")]  # fmt: skip
+    assert len(regions) == len(set(regions))
+    assert all(image.get("alt") for image in soup.select("img"))
 
 
 @pytest.mark.parametrize(

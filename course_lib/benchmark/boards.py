@@ -14,9 +14,18 @@ SAME_PATIENT = "same patient"
 
 @dataclass
 class Row:
-    """One method (with its options) on one test group."""
+    """One method (with its options) on one test group.
+
+    Arguments:
+        tables: metric → scores (subjects, seeds). runs: metric of a set → each training's cases.
+        missing, perfect: metric → how many cases have no score, and how many an endless one.
+        others: metric → the mean over all cases whose score is a number.
+        privileged: whether it was told of test cases what only a reader or a simulator knows: such
+            a row has neither rank nor verdict.
+    """
 
     method: str
+    options: str
     name: str
     kind: str
     cite: str
@@ -28,6 +37,7 @@ class Row:
     cases: int
     missing: dict[str, int]
     perfect: dict[str, int]
+    others: dict[str, float | None]
     privileged: bool
     estimates: dict[str, Interval] = field(default_factory=dict)
     rank: int | None = None
@@ -36,6 +46,11 @@ class Row:
     holm_p: float | None = None
     verdict: str = ""
     scored_at_all: bool = False
+
+    @property
+    def single(self) -> bool:
+        """Whether one training is all there is: another may score quite differently."""
+        return self.learns and len(self.done) == 1
 
     @property
     def seeds(self) -> list[int]:
@@ -119,6 +134,11 @@ class Section:
         return [record for record in self.records if record["status"] == "failed"]
 
     @property
+    def smoke(self) -> bool:
+        """Whether the jobs only tried that the program runs: their scores say nothing."""
+        return self.profile.partition("@")[0] == "smoke"
+
+    @property
     def higher_is_better(self) -> bool:
         """The direction of the headline metric."""
         return self.metrics[self.headline]["better"] == "higher"
@@ -137,5 +157,5 @@ class Section:
     def case_metric(self) -> str | None:
         """The metric by which single cases can be told apart: the headline, or the first that is
         no score of a whole set."""
-        names = [self.headline, *self.metrics]
+        names = dict.fromkeys([self.headline, *self.metrics])
         return next((n for n in names if not self.metrics[n].get("of_set")), None)

@@ -14,8 +14,8 @@ from typing import Any
 
 from course_lib.benchmark.boards import Board, Row, Section
 from course_lib.benchmark.statistics import Interval
+from course_lib.benchmark.store import write_json
 
-# fmt: off
 # fmt: off
 LEADERBOARD = [
     "task", "dataset", "profile", "group", "rank", "method", "kind", "baseline",
@@ -23,10 +23,11 @@ LEADERBOARD = [
     "subjects", "cases", "seeds", "failed",
     "difference", "difference_low", "difference_high", "p", "p_holm", "smallest_p",
     "fit_s", "predict_s_per_case", "peak_memory_mb", "parameters",
+    "method_id", "options", "data_version", "privileged", "verdict",
 ]
 CASES = [
     "task", "dataset", "profile", "method", "options", "seed", "key", "group", "subject", "case",
-    "metric", "unit", "value",
+    "metric", "unit", "value", "data_version",
 ]
 # fmt: on
 
@@ -36,8 +37,8 @@ def write(sections: list[Section], title: str, folder: Path) -> None:
     folder.mkdir(parents=True)
     _csv(folder / "leaderboard.csv", LEADERBOARD, _leaderboard_lines(sections))
     _csv(folder / "cases.csv", CASES, _case_lines(sections))
-    _json(folder / "leaderboard.json", compact(sections, title))
-    _json(folder / "records.json", [record for s in sections for record in s.records])
+    write_json(folder / "leaderboard.json", compact(sections, title))
+    write_json(folder / "records.json", [record for s in sections for record in s.records])
 
 
 def compact(sections: list[Section], title: str) -> dict[str, Any]:
@@ -50,6 +51,8 @@ def compact(sections: list[Section], title: str) -> dict[str, Any]:
                 "task": section.task,
                 "dataset": section.dataset,
                 "profile": section.profile,
+                "version": section.version,
+                "newer": section.newer,
                 "headline": section.headline,
                 "metrics": section.metrics,
                 "boards": [
@@ -72,6 +75,8 @@ def _compact_row(row: Row) -> dict[str, Any]:
     return {
         "rank": row.rank,
         "method": row.method,
+        "options": json.loads(row.options),
+        "privileged": row.privileged,
         "name": row.name,
         "kind": row.kind,
         "cite": row.cite,
@@ -118,6 +123,7 @@ def _leaderboard_line(section: Section, board: Board, row: Row, metric: str) -> 
         *difference,
         *p,
         *(row.cost(name) for name in costs),
+        *(row.method, row.options, section.version, row.privileged, row.verdict if main else ""),
     ]
 
 
@@ -130,8 +136,9 @@ def _case_lines(sections: Iterable[Section]) -> Iterator[list]:
             for case in record["cases"]:
                 place = [case["group"], case["subject"], case["case"]]
                 for metric, value in case["scores"].items():
-                    unit = section.metrics[metric]["unit"]
-                    yield [*start, job["seed"], record["key"], *place, metric, unit, value]
+                    unit = record["metrics"].get(metric, {}).get("unit", "")
+                    line = [*start, job["seed"], record["key"], *place, metric, unit, value]
+                    yield [*line, section.version]
 
 
 def _csv(path: Path, header: list[str], lines: Iterable[list]) -> None:
@@ -144,7 +151,3 @@ def _csv(path: Path, header: list[str], lines: Iterable[list]) -> None:
 def _harmless(cell: Any) -> Any:
     """A text that a spreadsheet would compute, made to be read as a text."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r")) else cell
-
-
-def _json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -114,14 +114,17 @@ def _log_seconds(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _metric_label(section: Section) -> str:
-    name, spec = section.headline, section.metrics[section.headline]
+def _metric_label(section: Section, metric: str = "") -> str:
+    name = metric or section.headline
+    spec = section.metrics[name]
     return f"{with_unit(metric_name(name, spec), spec['unit'])}, {spec['better']} is better"
 
 
 def quality_against_time(section: Section, board: Board, path: Path) -> Path | None:
     """Headline metric with its interval against seconds of training and prediction of one job."""
     rows = [row for row in board.ranked if row.cost("fit") is not None]
+    means = {id(row): row.estimates[section.headline].mean for row in rows}
+    rows = [row for row in rows if (mean := means[id(row)]) is not None and math.isfinite(mean)]
     if not rows:
         return None
     with mpl.rc_context(_STYLE):
@@ -181,16 +184,17 @@ def _label_points(figure: Figure, axes: Axes, points: list[tuple]) -> None:
 
 
 def subjects(section: Section, board: Board, path: Path) -> Path | None:
-    """Each test subject's headline score per method, the mean as a bar: what an interval hides."""
-    rows = board.ranked
-    if not rows:
+    """Each test subject's score per method, the mean as a bar: what an interval hides. Of scores
+    that only a whole set has, a subject has none: the first other metric is drawn."""
+    rows, metric = board.ranked, section.case_metric
+    if not rows or metric is None:
         return None
     few = len(board.subjects) <= 8
     markers = "osD^vP*X" if few else "o" * len(board.subjects)
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(max(2.4, 1.2 + 0.28 * len(rows)) + (0.3 if few else 0))
         for index, name in enumerate(board.subjects):
-            scores = [_mean(row.tables[section.headline][index]) for row in rows]
+            scores = [_mean(row.tables[metric][index]) for row in rows]
             axes.plot(
                 scores,
                 range(len(rows)),
@@ -203,12 +207,12 @@ def subjects(section: Section, board: Board, path: Path) -> Path | None:
                 label=name,
             )
         for place, row in enumerate(rows):
-            mean = row.estimates[section.headline].mean
+            mean = _mean(row.tables[metric].ravel())
             axes.plot([mean, mean], [place - 0.34, place + 0.34], color=INK, lw=2)
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(axis="x", visible=False)
-        axes.set_xlabel(_metric_label(section))
+        axes.set_xlabel(_metric_label(section, metric))
         if few:
             figure.legend(
                 loc="outside lower center",
@@ -248,7 +252,7 @@ def learning_curves(section: Section, board: Board, path: Path, against: str) ->
 
 def _curve(record: dict, section: Section, against: str) -> list[tuple[float, float]]:
     points = ((p[against], p["validation"].get(section.headline)) for p in record["curve"])
-    return [(x, y) for x, y in points if y is not None]
+    return [(x, y) for x, y in points if y is not None and math.isfinite(y)]
 
 
 def _label_ends(figure: Figure, axes: Axes, ends: list[tuple]) -> None:
@@ -288,5 +292,5 @@ def spread(heights: list[float], gap: float, bottom: float) -> list[float]:
 
 
 def _mean(scores: np.ndarray) -> float:
-    scores = scores[~np.isnan(scores)]
+    scores = scores[np.isfinite(scores)]
     return float(scores.mean()) if scores.size else math.nan

@@ -35,9 +35,11 @@ def slug(*parts: str) -> str:
     >>> slug("denoising", "chest", "smoke")
     'denoising-chest-smoke'
     """
-    plain = "-".join(part for part in parts if part)
+    while parts and not parts[-1]:  # nothing at the end adds nothing
+        parts = parts[:-1]
+    plain = "-".join(parts)
     text = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:LONGEST_NAME].strip("-")
-    if text == plain and all("-" not in part for part in parts):
+    if text == plain and all(part and "-" not in part for part in parts):
         return text
     mark = hashlib.sha256(json.dumps(parts).encode("utf-8", "backslashreplace")).hexdigest()
     return f"{text}-{mark[:8]}"
@@ -134,14 +136,19 @@ def meaning(records: Sequence[Record]) -> tuple[str, dict[str, dict[str, str]], 
 
 
 def _asked(record: Record) -> tuple[str, dict[str, dict[str, str]]]:
-    """Headline and metrics of the question that the catalogue knows, if it does."""
+    """Headline and metrics of the record's question in the catalogue, if it is there. Where the
+    data decide what ranks, only the record knows the headline."""
     from course_lib import catalogue
 
     try:
-        question = catalogue.question(*section_of(record)[:2])
+        found = list(catalogue.questions(record["job"]["task"]))
     except CourseError:
         return "", {}
-    return question.headline, {name: asdict(m) for name, m in question.metrics.items()}
+    question = next((q for q in found if q.id == record.get("question")), None)
+    if question is None:
+        return "", {}
+    metrics = {name: asdict(metric) for name, metric in question.metrics.items()}
+    return "" if question.ranked_by else question.headline, metrics
 
 
 def _spec(name: str, done: Sequence[Record], known: Mapping[str, dict]) -> dict[str, str]:

@@ -219,7 +219,7 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
         splits,
         profile=job.profile,
         seed=job.seed,
-        plan=job.plan,
+        plan=paces.within(job.plan, job.profile, question, splits),
         progress=progress,
     )
 

@@ -6,9 +6,12 @@ holds the test subjects never met in training; groups called "same patient …" 
 """
 
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -33,7 +36,7 @@ from course_lib.benchmark.statistics import (
     verdict,
 )
 
-INFINITE = (float("inf"), float("-inf"))  # a perfect score, such as the PSNR of the truth
+MEANT_OTHERWISE = ("true", "false", "null", "True", "False", "None", "NaN", "Infinity")
 UNKNOWN = {"name": "", "kind": "", "cite": "", "ref": "", "baseline": False}
 
 
@@ -87,9 +90,13 @@ def _board(section: Section, group: str, methods: Mapping[str, Mapping[str, Any]
 
     def order(row: Row) -> tuple:
         mean = row.estimates[section.headline].mean
-        return (mean is None, -sign * mean if mean is not None else 0.0, row.name)
+        if mean is None:
+            return True, row.privileged, 0.0, 0, row.name
+        # Of two endless means the one with more perfect cases is the better.
+        return False, row.privileged, -sign * mean, -row.perfect[section.headline], row.name
 
     rows.sort(key=order)
+    _told_apart(rows)
     for row in rows:
         row.scored_at_all = row.estimates[section.headline].mean is not None
     for place, row in enumerate((r for r in rows if r.scored_at_all and not r.privileged), 1):
@@ -99,6 +106,15 @@ def _board(section: Section, group: str, methods: Mapping[str, Mapping[str, Any]
     if best:
         _compare(board, best, section, sign)
     return board
+
+
+def _told_apart(rows: Iterable[Row]) -> None:
+    """Adds the id, or the options, to names that several rows share."""
+    for part in ("method", "options"):
+        often = Counter(row.name for row in rows)
+        for row in rows:
+            if often[row.name] > 1:
+                row.name += f" [{getattr(row, part)}]"
 
 
 def _row(
@@ -122,6 +138,7 @@ def _row(
     values = {name: [v for run in runs for _, v in run] for name, runs in scores.items()}
     row = Row(
         method=job["method"],
+        options=row_of(records[0])[1],
         name=(info["name"] or job["method"]) + _added(job.get("options") or {}, info),
         kind=info["kind"],
         cite=info["cite"],
@@ -132,7 +149,8 @@ def _row(
         runs=_runs(section, cases, subjects),
         cases=len({c["case"] for run in cases for c in run}),
         missing={name: sum(v is None for v in found) for name, found in values.items()},
-        perfect={name: sum(v in INFINITE for v in found) for name, found in values.items()},
+        perfect={name: found.count(_perfect(section, name)) for name, found in values.items()},
+        others={name: _mean_of_finite(found) for name, found in values.items()},
         privileged=any(record.get("privileged") for record in done),
     )
     row.estimates = {name: _estimate(section, row, name) for name in section.metrics}
@@ -144,6 +162,16 @@ def _value(case: Mapping, record: Record, name: str, spec: Mapping[str, str]) ->
     said = record["metrics"].get(name)
     value = case["scores"].get(name) if said and said["unit"] == spec["unit"] else None
     return None if value is None or value != value else value
+
+
+def _perfect(section: Section, name: str) -> float:
+    """The score of an answer without a fault where it is endless, such as the PSNR of the truth."""
+    return math.inf if section.metrics[name]["better"] == "higher" else -math.inf
+
+
+def _mean_of_finite(values: Iterable[float | None]) -> float | None:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return fmean(finite) if finite else None
 
 
 def _runs(
@@ -173,7 +201,7 @@ def _estimate(section: Section, row: Row, name: str) -> Interval:
 def _added(options: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     """What a row's name says of its options: the name of the variant, if they are one."""
     for name, variant in (info.get("variants") or {}).items():
-        if variant == options:
+        if json.dumps(variant, sort_keys=True) == json.dumps(options, sort_keys=True):
             return f", {name}"
     said = ", ".join(f"{key}={_written(value)}" for key, value in sorted(options.items()))
     return f" ({said})" if said else ""
@@ -182,7 +210,7 @@ def _added(options: Mapping[str, Any], info: Mapping[str, Any]) -> str:
 def _written(value: Any) -> str:
     """An option's value; text in quotes where it could be taken for something else."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w.+/-]*", value):
-        return value if value not in ("true", "false", "null", "True", "None") else repr(value)
+        return value if value not in MEANT_OTHERWISE else repr(value)
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
@@ -208,16 +236,18 @@ def _compare(board: Board, best: Row, section: Section, sign: int) -> None:
     """Difference, test and verdict of each row against the best baseline.
 
     Only methods that are no baselines and see what they may see are tested: that is the question
-    asked, and each further test would make the correction harsher.
+    asked, and each further test would make the correction harsher. Nothing is tested where a few
+    steps on a few cases only showed that the program runs.
     """
     name = section.headline
     for row in board.ranked:
         if row is best:
             continue
         row.difference = _difference(section, row, best)
+        if row.baseline or row.privileged or section.smoke:
+            continue
         test = paired_test(row.tables[name], best.tables[name])
-        if not row.baseline and not row.privileged and test.subjects > 1:
-            row.test = test
+        row.test = test if test.subjects > 1 else None
     for row, adjusted in zip(board.tested, holm([r.test.p for r in board.tested]), strict=True):
         row.holm_p = adjusted
         row.verdict = verdict(row.difference, adjusted, sign) if row.difference else ""

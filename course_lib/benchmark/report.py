@@ -1,27 +1,26 @@
 """Writes the report: one folder with a page that opens from disk, needs no network, and says how
 each of its numbers came about."""
 
-import json
+import math
 import os
 import secrets
-import shlex
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from course_lib.benchmark import downloads, figures, strips, wording
+from course_lib.benchmark import downloads, figures, masking, origins, strips, wording
 from course_lib.benchmark import folder as own_folder
 from course_lib.benchmark.boards import Board, Section
 from course_lib.benchmark.grouping import Record, latest
 from course_lib.benchmark.leaderboard import sections
-from course_lib.benchmark.store import Store, beside
+from course_lib.benchmark.origins import Methods, command
+from course_lib.benchmark.statistics import Interval
+from course_lib.benchmark.store import Store
+from course_lib.cases import is_own
 from course_lib.errors import CourseError
 
-Methods = Mapping[str, Mapping[str, Any]]
 TEMPLATES = Path(__file__).parent / "templates"
-LARGEST_NOTEBOOK = 3 * 2**20  # bytes; larger ones stay in the store
 
 
 def write_report(
@@ -30,6 +29,7 @@ def write_report(
     folder: Path,
     title: str,
     methods: Methods | None = None,
+    names: bool = False,
 ) -> Path:
     """Writes the report of some records and returns the path of its page.
 
@@ -42,6 +42,7 @@ def write_report(
         folder: the report; replaced if it is one already.
         title: heading of the page.
         methods: method id → name, kind, cite, ref, baseline.
+        names: show folders, and subjects of data of one's own, as they are: see `masking`.
 
     Raises CourseError when there are no records, or `folder` holds anything that no report wrote.
     """
@@ -55,7 +56,8 @@ def write_report(
     mark = secrets.token_hex(4)
     partial, aside = (folder.with_name(f".{folder.name}-{mark}{end}") for end in ("", "-old"))
     try:
-        _build(records, Store(store), partial, title, methods)
+        shown = records if names else masking.records(records)
+        _build(shown, Store(store), partial, title, methods, names)
         own_folder.sealed(partial)
         if folder.exists():
             os.replace(folder, aside)
@@ -72,6 +74,7 @@ def _build(
     folder: Path,
     title: str,
     methods: Methods | None,
+    names: bool,
 ) -> None:
     import jinja2
 
@@ -94,14 +97,16 @@ def _build(
     environment.filters["object_id"] = id
     page = environment.get_template("index.html").render(
         title=title,
-        views=[_view(section, store, folder, methods or {}) for section in found],
+        views=[_view(section, store, folder, methods or {}, names) for section in found],
         newest=max(record["started"] for record in records),
         superseded=len(records) - len(latest(records)),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 
-def _view(section: Section, store: Store, folder: Path, methods: Methods) -> dict[str, Any]:
+def _view(
+    section: Section, store: Store, folder: Path, methods: Methods, names: bool
+) -> dict[str, Any]:
     """What the template needs to show one section."""
     places = {record["key"]: store.place(record["key"]) for record in section.done}
     view = {
@@ -110,13 +115,16 @@ def _view(section: Section, store: Store, folder: Path, methods: Methods) -> dic
         "boards": [_board_view(section, board) for board in section.boards],
         "figures": [],
         "strips": [],
-        "jobs": _jobs(section, store, folder, methods),
+        "own": is_own(section.dataset),
+        "remarks": wording.remarks(section),
+        "jobs": origins.jobs(section, store, folder, methods, names),
         "failed": [
-            {"record": r, "command": command(r), "name": _name(r, methods)} for r in section.failed
+            {"record": r, "command": command(r), "name": origins.name(r, methods)}
+            for r in section.failed
         ],
         "done_count": len(section.done),
         "failed_count": len(section.failed),
-        **_origins(section),
+        **origins.origins(section),
     }
     if section.boards:
         main = section.boards[0]
@@ -133,18 +141,12 @@ def _board_view(section: Section, board: Board) -> dict[str, Any]:
     digits = {m: wording.decimals(row.estimates[m] for row in board.rows) for m in columns}
     best = {}
     for metric in columns:
-        means = {id(row): row.estimates[metric].mean for row in board.ranked}
+        means = {id(row): row.estimates[metric].mean for row in board.ranked if row.rank}
         lower = section.metrics[metric]["better"] == "lower"
         best[metric] = _best(means, lower, lambda x, m=metric: wording.number(x, digits[m]))
     for cost in ("predict_s_per_case", "peak_memory_mb"):
         best[cost] = _best({id(row): row.cost(cost) for row in board.ranked}, True, wording.short)
-    ends = [x for row in board.ranked for x in row.estimates[section.headline] if x is not None]
-    low, high = min(ends, default=0.0), max(ends, default=1.0)
-    scale = 100 / (high - low) if high > low else 0.0
-    bars = {
-        id(row): [None if x is None else (x - low) * scale for x in row.estimates[section.headline]]
-        for row in board.ranked
-    }
+    bars = _bars({id(row): row.estimates[section.headline] for row in board.ranked})
     return {
         "board": board,
         "columns": columns,
@@ -155,6 +157,19 @@ def _board_view(section: Section, board: Board) -> dict[str, Any]:
         "findings": wording.findings(section, board),
         "cautions": wording.cautions(section, board),
         "note": wording.p_note(board),
+    }
+
+
+def _bars(estimates: Mapping[int, Interval]) -> dict[int, list[float | None]]:
+    """Where means and limits lie between the lowest and the highest of all, in percent; none for
+    endless means."""
+    drawn = {row: e for row, e in estimates.items() if e.mean is not None and math.isfinite(e.mean)}
+    ends = [x for estimate in drawn.values() for x in estimate if x is not None]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    scale = 100 / (high - low) if high > low else 0.0
+    return {
+        row: [None if x is None else (x - low) * scale for x in estimate]
+        for row, estimate in drawn.items()
     }
 
 
@@ -173,6 +188,8 @@ def _best(
 def _figures(section: Section, board: Board, folder: Path) -> list[dict[str, str]]:
     """Draws the plots of a section; each with caption and alternative text."""
     metric = wording.metric_name(section.headline, section.metrics[section.headline])
+    of_cases = section.case_metric or section.headline
+    case_metric = wording.metric_name(of_cases, section.metrics[of_cases])
     names = wording.listed(row.name for row in board.ranked) if board.ranked else ""
     seeds = "thin lines are single seeds, the thick line is their mean"
     plots = [
@@ -187,7 +204,7 @@ def _figures(section: Section, board: Board, folder: Path) -> list[dict[str, str
             "subjects",
             figures.subjects,
             "Single subjects",
-            f"{metric} of each test subject, mean over cases and seeds; the bar is the mean.",
+            f"{case_metric} of each test subject, mean over cases and seeds; the bar is the mean.",
         ),
     ]
     for against in ("step", "seconds"):
@@ -207,67 +224,3 @@ def _figures(section: Section, board: Board, folder: Path) -> list[dict[str, str
             size = {"width": width, "height": height}
             drawn.append({"file": path.name, "title": title, "caption": caption, "alt": alt} | size)
     return drawn
-
-
-def command(record: Record) -> str:
-    """The command that runs a record's job again."""
-    job = record["job"]
-    words = ["course", "run", job["task"], job["method"], "--dataset", job["dataset"]]
-    profile, mark, steps = job["profile"].partition("@")
-    words += ["--profile", profile, *(["--steps", steps] if mark else [])]
-    words += ["--seed", str(job["seed"])]
-    for name, value in sorted((job.get("options") or {}).items()):
-        words += ["--option", f"{name}={json.dumps(value)}"]
-    return shlex.join(words)
-
-
-def _name(record: Record, methods: Methods) -> str:
-    method = record["job"]["method"]
-    return methods.get(method, record.get("about", {"name": method}))["name"]
-
-
-def _jobs(section: Section, store: Store, folder: Path, methods: Methods) -> list[dict[str, Any]]:
-    """One entry per finished job, with its notebook copied beside the page."""
-    jobs = []
-    for record in section.done:
-        job, settings = record["job"], record["settings"]
-        notebook = None
-        source = beside(store.place(record["key"]), record.get("notebook"))
-        if source and source.stat().st_size <= LARGEST_NOTEBOOK:
-            method = Path(job["method"]).stem  # a file's name, of a method from outside
-            notebook = f"notebooks/{job['task']}-{method}-{record['key'][:12]}.ipynb"
-            shutil.copyfile(source, folder / notebook)
-        chosen = ", ".join(f"{k} = {v}" for k, v in settings["chosen"].items())
-        jobs.append(
-            {
-                "name": _name(record, methods),
-                "record": record,
-                "command": command(record),
-                "notebook": notebook,
-                "chosen": chosen,
-                "candidates": settings["candidates"],
-                "chosen_on": settings["chosen_on"],
-            }
-        )
-    return jobs
-
-
-def _origins(section: Section) -> dict[str, Any]:
-    """What was measured and simulated, from which data, by which software and machines."""
-    done = section.done
-    data = {(d["name"], d["sha256"], d["licence"]): d for r in done for d in r["data"]}
-    versions: dict[str, list[str]] = {}
-    for record in done:
-        for name, version in record["versions"].items():
-            known = versions.setdefault(name, [])
-            if version and version not in known:
-                known.append(version)
-    restricted = sorted({d["name"] for d in data.values() if wording.non_commercial(d["licence"])})
-    return {
-        "notes": list(dict.fromkeys(note for r in done for note in r.get("notes", ()))),
-        "provenance": list(dict.fromkeys(p for r in done for p in r["provenance"].items())),
-        "data": list(data.values()),
-        "versions": versions,
-        "machines": Counter(wording.machine(record) for record in done).most_common(),
-        "restricted": restricted,
-    }

@@ -2,7 +2,8 @@
 
 The rule: the reference is the best baseline (the best method where no baseline was run) and its
 first seed; its cases of the board's test group that have pictures are sorted by the headline
-metric; the first, the middle and the last are shown for every method.
+metric, or by the first metric that single cases have; the first, the middle and the last are shown
+for every method.
 """
 
 import logging
@@ -18,7 +19,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from course_lib.benchmark.boards import Board, Row, Section
-from course_lib.benchmark.grouping import Record
+from course_lib.benchmark.grouping import Record, slug
 from course_lib.benchmark.store import beside
 from course_lib.benchmark.wording import decimals, metric_name, number
 
@@ -66,7 +67,10 @@ def rule(section: Section, board: Board) -> str:
     if reference is None:
         return ""
     role = "best baseline" if board.best_baseline else "best method, as no baseline was run"
-    metric = metric_name(section.headline, section.metrics[section.headline])
+    chosen = section.case_metric or section.headline
+    metric = metric_name(chosen, section.metrics[chosen])
+    if section.case_metric is None:
+        return f"The first, the middle and the last case of “{board.group}” in the order of names."
     return (
         f"Chosen by rule: the cases of “{board.group}” sorted by the {metric} of {reference.name} "
         f"({role}), seed {reference.seeds[0]}; shown are the first, the middle and the last."
@@ -117,6 +121,7 @@ def strips(section: Section, board: Board, places: Mapping[str, Path], folder: P
             if id(row) in opened and case["case"] in opened[id(row)][1]["case"]:
                 columns.append(_own(section, board, row, opened[id(row)], case, stem))
         note = f"{reference.name}, seed {seed}: {_written(section, board, case['scores'])}"
+        note = note.rstrip(": ")
         found.append(Strip(title, case["case"], note, columns))
     return found
 
@@ -139,31 +144,36 @@ def _panels(record: Record, places: Mapping[str, Path]) -> dict[str, np.ndarray]
         return None
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, EOFError, ValueError, BadZipFile) as error:
+            panels = {name: arrays[name] for name in arrays.files}
+            count = len(panels["case"])
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         LOG.warning("The pictures %s are damaged (%s) and are not shown.", path, error)
         return None
+    if count == len(record["cases"]):  # in this order, whatever a case is called here
+        panels["case"] = np.array([case["case"] for case in record["cases"]])
+    return panels
 
 
 def _choose(
     section: Section, board: Board, record: Record, available: set[str]
 ) -> list[tuple[str, dict]]:
-    """(title, case) of the best, median and worst case, each case once."""
-    scored = [
-        case
-        for case in record["cases"]
-        if case["group"] == board.group
-        and case["case"] in available
-        and case["scores"].get(section.headline) is not None
-    ]
-    sign = -1 if section.higher_is_better else 1
-    scored.sort(key=lambda case: (sign * case["scores"][section.headline], case["case"]))
-    places = {"Best case": 0, "Median case": len(scored) // 2, "Worst case": len(scored) - 1}
+    """(title, case) of the best, median and worst case, each case once; where no metric tells
+    single cases apart, of the first, the middle and the last."""
+    metric = section.case_metric
+    found = [c for c in record["cases"] if c["group"] == board.group and c["case"] in available]
+    if metric is None:
+        titles = ("First case", "Middle case", "Last case")
+        found.sort(key=lambda case: case["case"])
+    else:
+        titles = ("Best case", "Median case", "Worst case")
+        found = [case for case in found if case["scores"].get(metric) is not None]
+        sign = -1 if section.metrics[metric]["better"] == "higher" else 1
+        found.sort(key=lambda case: (sign * case["scores"][metric], case["case"]))
     chosen: dict[int, str] = {}
-    for title, place in places.items():
-        if scored:
+    for title, place in zip(titles, (0, len(found) // 2, len(found) - 1), strict=True):
+        if found:
             chosen.setdefault(place, title)
-    return [(title, scored[place]) for place, title in sorted(chosen.items())]
+    return [(title, found[place]) for place, title in sorted(chosen.items())]
 
 
 def _shared(opened: tuple[Record, dict], case: dict, stem: Path) -> list[list[Picture]]:
@@ -190,21 +200,23 @@ def _own(
     column = []
     for panel in (panel for panel in record["pictures"]["panels"] if not panel["shared"]):
         words = panel["name"].replace("_", " ")
-        # The rank keeps two methods with similar names apart.
-        file = stem.with_name(
-            f"{stem.name}-{row.rank:02d}-{Path(row.method).stem}-{panel['name']}.webp"
-        )
+        # The place keeps two methods with similar names apart.
+        place = f"{next(k for k, other in enumerate(board.ranked, 1) if other is row):02d}"
+        file = stem.with_name(f"{stem.name}-{place}-{slug(row.method)}-{panel['name']}.webp")
         label, detail = (row.name, score) if not column else ("", words.capitalize())
-        alt = f"{words.capitalize()} of {row.name}, case {case['case']}, {score}"
+        alt = f"{words.capitalize()} of {row.name}, case {case['case']}, {score}".rstrip(", ")
         column.append(_picture(arrays, panel, case, file, label, detail, alt))
     return column
 
 
 def _written(section: Section, board: Board, scores: Mapping[str, float | None]) -> str:
-    """`PSNR 36.41 dB`, with the digits of the leaderboard."""
-    spec, value = section.metrics[section.headline], scores.get(section.headline)
-    digits = decimals(row.estimates[section.headline] for row in board.ranked)
-    name = metric_name(section.headline, spec)
+    """`PSNR 36.41 dB`, with the digits of the leaderboard; nothing where cases have no score."""
+    metric = section.case_metric
+    if metric is None:
+        return ""
+    spec, value = section.metrics[metric], scores.get(metric)
+    digits = decimals(row.estimates[metric] for row in board.ranked)
+    name = metric_name(metric, spec)
     return f"{name} {number(value, digits)} {spec['unit'] if value is not None else ''}".strip()
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from course_lib.benchmark.boards import Board, Row, Section
 from course_lib.benchmark.statistics import EXACT_SUBJECTS, Interval, coverage
@@ -41,7 +41,7 @@ def with_unit(name: str, unit: str) -> str:
 def decimals(estimates: Iterable[Interval]) -> int:
     """Digits after the point so that a typical interval shows two digits of its width; four
     significant digits where no interval exists."""
-    estimates = [e for e in estimates if e.mean is not None]
+    estimates = [e for e in estimates if e.mean is not None and math.isfinite(e.mean)]
     widths = sorted(e.high - e.low for e in estimates if e.low is not None and e.high > e.low)
     if widths:
         return min(5, max(0, 1 - math.floor(math.log10(widths[len(widths) // 2]))))
@@ -50,9 +50,12 @@ def decimals(estimates: Iterable[Interval]) -> int:
 
 
 def number(value: float | None, digits: int, sign: bool = False) -> str:
-    """A fixed number of decimals with a true minus; an en dash where there is no value."""
+    """A fixed number of decimals with a true minus; an en dash where there is no value; ∞ where a
+    perfect case makes a mean endless."""
     if value is None or math.isnan(value):
         return "–"
+    if math.isinf(value):
+        return (MINUS if value < 0 else "+" if sign else "") + "∞"
     text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
     return text.replace("-", MINUS)
 
@@ -107,18 +110,36 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def perfect(row: Row, metric: str, digits: int) -> str:
+    """What stands behind an endless mean: `3 cases perfect, the others 34.1`."""
+    count, others = row.perfect[metric], row.others[metric]
+    if not count:
+        return ""
+    if others is None:
+        return "every case perfect"
+    return f"{plural(count, 'case')} perfect, the others {number(others, digits)}"
+
+
 def findings(section: Section, board: Board) -> list[str]:
     """What a reader may conclude from a board, and what not, as sentences."""
     if not board.ranked:
         return ["No method has a score here."]
+    if section.smoke:
+        return [
+            f"{smoke(section)} No method is compared with another. The profile class trains for "
+            "about a minute a method."
+        ]
     spec = section.metrics[section.headline]
     metric = metric_name(section.headline, spec)
     digits = decimals(row.estimates[section.headline] for row in board.ranked)
 
     def value(row: Row) -> str:
         estimate = row.estimates[section.headline]
-        inside = f" ({limits(estimate, digits)})" if estimate.low is not None else ""
-        return f"{number(estimate.mean, digits)} {spec['unit']}".strip() + inside
+        inside = [limits(estimate, digits)] if estimate.low is not None else []
+        inside += [text] if (text := perfect(row, section.headline, digits)) else []
+        inside += ["one seed"] if row.single else []
+        said = f" ({'; '.join(inside)})" if inside else ""
+        return f"{number(estimate.mean, digits)} {spec['unit']}".strip() + said
 
     first, best = board.first or board.ranked[0], board.best_baseline
     sentences = [f"{first.name} ranks first with {metric} {value(first)}."]
@@ -146,7 +167,8 @@ def _beaten(board: Board, unit: str) -> list[str]:
 
     def shown(row: Row) -> str:
         text = f"{row.name} ({number(row.difference.mean, digits, True)} {unit}".strip()
-        return text + f", {limits(row.difference, digits, True)})"
+        text += f", {limits(row.difference, digits, True)}"
+        return text + (", one seed)" if row.single else ")")
 
     sentences = []
     for verdict, text in (
@@ -160,9 +182,42 @@ def _beaten(board: Board, unit: str) -> list[str]:
     return sentences
 
 
+def smoke(section: Section) -> str:
+    """What a run of the profile smoke is worth."""
+    steps = max((record["steps"] for record in section.done), default=0)
+    trained = f"at most {plural(steps, 'training step')}" if steps else "no training"
+    return f"Smoke run: {trained} on a few cases. These numbers mean nothing."
+
+
+def smoke_of(sections: Sequence[Section]) -> str:
+    """The same of several sections."""
+    return smoke(max(sections, key=lambda s: max((r["steps"] for r in s.done), default=0)))
+
+
+def remarks(section: Section) -> list[str]:
+    """What weakens all numbers of a section: its data, its code, records that do not agree."""
+    sentences = list(section.disagreements)
+    if section.newer:
+        sentences.append(
+            f"These are results on other bytes of {section.dataset} (sha256 {section.version[:12]}…"
+            ") than the newest ones. They are not compared with those."
+        )
+    if section.differing_code:
+        sentences.append(
+            f"The code was not the same in all jobs: {listed(section.differing_code)} differed."
+        )
+    return sentences
+
+
 def cautions(section: Section, board: Board) -> list[str]:
     """What weakens the numbers of a board: few subjects, one seed, gaps, failures."""
     sentences = []
+    for row in board.ranked:
+        if row.privileged:
+            sentences.append(
+                f"{row.name} was told of each test case what only a reader or a simulator knows, "
+                "so it has no rank and no verdict. Its score shows what that knowledge is worth."
+            )
     subjects = len(board.subjects)
     if subjects == 1:
         sentences.append(

@@ -18,14 +18,14 @@ from course_lib import catalogue
 from course_lib.cases import is_own
 
 if TYPE_CHECKING:
-    from course_lib.tasks.base import Plan
+    from course_lib.tasks.base import Plan, Question, Splits
 
 FILE = Path(__file__).with_name("paces.json")
 LOOKING = 0.1
 """The share of the seconds of training that looking at validation may take."""
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "denoising": ("*",),
+    "denoising": ("*/halves", "*/stacks", "*"),
     "super_resolution": ("*/thick_*", "*_x3", "*_x2", "*_x4", "*_x6"),
     "reconstruction_ct": ("*/30_views", "*/60_views", "*/15_views", "*/120_degrees"),
     "reconstruction_mr": ("*",),
@@ -88,9 +88,11 @@ def plan(
     as many looks at validation as fit into a tenth of them.
 
     Where no pace is known, or the profile says the steps (`class@1400`), it is the question's plan.
+    The user's own data have the pace of the section's first data set, see `within`.
     """
     found = catalogue.question(section, dataset).plan(profile)
-    known = pace(section, dataset, method, profile, options)
+    like = next(iter(catalogue.datasets(section))) if found.pixels else dataset
+    known = pace(section, like, method, profile, options)
     if "@" in profile or known is None or found.seconds is None:
         return found
     step, look = known
@@ -100,6 +102,21 @@ def plan(
         steps=two_digits(found.seconds / step),
         evaluations=max(1, min(found.evaluations, looks)),
     )
+
+
+def within(plan: "Plan", profile: str, question: "Question", splits: "Splits") -> "Plan":
+    """The plan for the user's own data: fewer steps where the images of a step have more pixels
+    than those that its pace was measured with, unless the profile says the steps."""
+    if not plan.pixels or "@" in profile or not len(splits.train):
+        return plan
+    import torch
+
+    from course_lib.tasks.base import base_profile
+
+    random = torch.Generator().manual_seed(0)
+    image = question.sample(splits.train, base_profile(profile), plan.batch, random)["image"]
+    share = min(1.0, plan.pixels / image[:, 0].numel())
+    return replace(plan, steps=two_digits(plan.steps * share))
 
 
 def two_digits(number: float) -> int:

@@ -80,6 +80,7 @@ METHODS = (
             "deepest level only": {"levels": "last"},
             "one score": {"levels": "scalar"},
             "critic that never learns": {"critic_rate": 0.0},
+            "without Dice, as in the paper": {"dice": 0.0},
         },
     ),
     Entry(

@@ -18,6 +18,11 @@ from course_lib.errors import CourseError
 @TASKS
 @click.option("--dataset", shell_complete=complete.datasets, help="Only this data set.")
 @click.option("--without", multiple=True, help="Leave out a registry data set (repeatable).")
+@click.option(
+    "--names",
+    is_flag=True,
+    help="Show folders, and subjects of your own data, as they are called: not for handing on.",
+)
 def report(
     store: str,
     out: str,
@@ -26,6 +31,7 @@ def report(
     task_ids: tuple[str, ...],
     dataset: str | None,
     without: tuple[str, ...],
+    names: bool,
 ) -> None:
     """Write the report of a store's records: OUT/index.html."""
     from course_lib.benchmark.report import write_report
@@ -52,7 +58,7 @@ def report(
         )
     records.sort(key=lambda record: _place(record["job"]))
     described = {e.id: e.describe() for e in catalogue.METHODS}
-    click.echo(str(write_report(records, shelf.folder, Path(out), title, described)))
+    click.echo(str(write_report(records, shelf.folder, Path(out), title, described, names)))
 
 
 def _place(job: dict) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from course_lib.data.own.look import Shown
-from course_lib.lesson.picture import COLOURS, Picture, canvas
+from course_lib.lesson.picture import COLOURS, PIXELS, Picture, canvas
 
 COLUMNS, LARGEST = 4, 600  # pixels along a side, more than a sheet can show
 
@@ -23,7 +23,9 @@ def contact_sheet(pictures: Sequence[Shown], name: str) -> Picture:
         axis.axis("off")
     for axis, shown in zip(axes, pictures, strict=False):
         step = -(-max(shown.image.shape[:2]) // LARGEST)
-        axis.imshow(shown.image[::step, ::step], cmap="gray", vmin=0, vmax=1, aspect=shown.pixel)
+        axis.imshow(
+            shown.image[::step, ::step], **PIXELS, cmap="gray", vmin=0, vmax=1, aspect=shown.pixel
+        )
         axis.set_title(shown.title if len(shown.title) < 36 else f"…{shown.title[-34:]}", size=7)
         labels = np.zeros((1, 1)) if shown.labels is None else shown.labels[::step, ::step]
         for number in np.unique(labels[labels > 0]):

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Literal
 
-Mood = Literal["right", "open", "wrong", "hint"]
+Mood = Literal["right", "open", "wrong", "hint", "kept"]
 
 # Colour never stands alone: each mood has its own sign and word, and the colours keep apart for
 # colour-blind eyes and in JupyterLab's dark theme.
@@ -12,6 +12,7 @@ _SIGNS = {
     "open": ("○", "Still open", "#767676"),
     "wrong": ("✘", "Not yet", "#c04000"),
     "hint": ("→", "Hint", "#8a6d00"),
+    "kept": ("✎", "Your guess", "#0072b2"),
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BLACK)
 MARKERS = "osD^vP"
+PIXELS = {"interpolation": "nearest"}  # each pixel as it is: smoothing would take noise away
 
 
 def canvas(columns: int = 1, rows: int = 1, width: float = 9.0, height: float = 3.4):
@@ -106,26 +107,53 @@ def images(
     window: tuple[float, float] = (-600.0, 400.0),
     unit: str = "HU",
     pixel_mm: float | None = None,
+    own: Mapping[str, tuple[tuple[float, float], str]] | None = None,
+    legend: Mapping[str, str] | None = None,
 ) -> Picture:
-    """Pictures side by side in one grey window.
+    """Pictures side by side, grey ones in a window, coloured ones as they are.
 
     Arguments:
-        panels: title → image, (H, W) or with leading axes of length 1.
+        panels: title → image, (H, W) or (H, W, 3), or with leading axes of length 1.
         alt: what one sees, in words.
-        window: values shown black and white.
+        window, unit: values shown black and white.
         pixel_mm: side of a pixel; with it the axes are in mm.
+        own: title → window and unit of those panels that have another one.
+        legend: name → its colour in the coloured panels.
     """
     width = min(11.0, 1.2 + 3.1 * len(panels))
     figure, axes = canvas(len(panels), width=width, height=(width - 1.2) / len(panels) + 0.6)
+    bars: dict[tuple, tuple[Any, list]] = {}
     for axis, (title, image) in zip(axes, panels.items(), strict=True):
         image = np.squeeze(np.asarray(image))
         side = pixel_mm or 1.0
         extent = (0, image.shape[1] * side, image.shape[0] * side, 0)
-        shown = axis.imshow(image, cmap="gray", vmin=window[0], vmax=window[1], extent=extent)
+        range_, of = (own or {}).get(title, (window, unit))
+        shown = axis.imshow(
+            image, cmap="gray", vmin=range_[0], vmax=range_[1], extent=extent, **PIXELS
+        )
+        if image.ndim == 2:
+            bars.setdefault((tuple(range_), of), (shown, []))[1].append(axis)
         axis.set_title(title)
         if pixel_mm:
             axis.set_xlabel("mm")
         else:
             axis.set(xticks=[], yticks=[])
-    figure.colorbar(shown, ax=axes, label=unit, extend="both", shrink=0.8)
-    return Picture(figure, alt)
+    for (_, of), (shown, around) in bars.items():
+        if len(bars) == 1:
+            figure.colorbar(shown, ax=axes, label=of, extend="both", shrink=0.8)
+        else:
+            figure.colorbar(shown, ax=around, label=of, extend="both", location="bottom")
+    return Picture(figure, alt + named(figure, legend))
+
+
+def named(figure, legend: Mapping[str, str] | None) -> str:
+    """Writes what each colour means below a figure; returns the same as a sentence."""
+    if not legend:
+        return ""
+    from matplotlib.patches import Patch
+
+    patches = [
+        Patch(facecolor=colour, edgecolor="black", label=name) for name, colour in legend.items()
+    ]
+    figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False)
+    return f" Colours: {', '.join(legend)}."

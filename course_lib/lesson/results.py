@@ -1,6 +1,5 @@
-"""What runs have left, as a lesson shows it: curves, strips, trade-offs, the leaderboard."""
+"""What runs have left, as a lesson shows it: curves, strips, outputs, trade-offs."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -9,29 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.lesson.picture import BLUE, COLOURS, MARKERS, Picture, Table, canvas, images
+from course_lib.lesson.claims import brief
+from course_lib.lesson.picture import (
+    BLUE,
+    COLOURS,
+    MARKERS,
+    PIXELS,
+    Picture,
+    canvas,
+    images,
+    named,
+)
 
 Record = Mapping[str, Any]
 
 
-def _label(metric: str, metrics: Mapping[str, Mapping[str, str]]) -> str:
+def label_of(metric: str, metrics: Mapping[str, Mapping[str, str]]) -> str:
     """`psnr` → `PSNR (dB)`, as the report writes it."""
     from course_lib.benchmark.wording import metric_name, with_unit
 
     return with_unit(metric_name(metric, metrics[metric]), metrics[metric]["unit"])
 
 
-def _brief(value: float | None) -> str:
-    """A score in words: one decimal, or three digits where it lies between −1 and 1."""
-    if value is None or math.isnan(value):
-        return "undefined"
-    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.3g}"
-
-
 def curve(record: Record) -> Picture:
     """The learning curve of a job: losses, their terms before weighting, and the headline score."""
-    name, label = record["headline"], _label(record["headline"], record["metrics"])
-    rows, method = record["curve"], record["job"]["method"]
+    name, label = record["headline"], label_of(record["headline"], record["metrics"])
+    rows, method = record["curve"], _name(record)
     if not rows:
         figure, (axis,) = canvas(width=6.0, height=1.2)
         axis.axis("off")
@@ -57,7 +59,7 @@ def curve(record: Record) -> Picture:
     right.set(title=f"{method}: on validation cases", xlabel="step", ylabel=label)
     text = (
         f"Learning curve of {method}: in {steps[-1]} steps ({rows[-1]['seconds']:.0f} s) {label} "
-        f"on validation went from {_brief(score[0])} to {_brief(score[-1])}."
+        f"on validation went from {brief(score[0])} to {brief(score[-1])}."
     )
     return Picture(figure, text + _terms_in_words(terms))
 
@@ -71,15 +73,16 @@ def _over_steps(rows: Sequence[Record], kind: str) -> dict[str, list[float]]:
 def _terms_in_words(terms: Mapping[str, Sequence[float]]) -> str:
     """One sentence on the terms of a loss, if there are any."""
     known = {name: [v for v in values if not math.isnan(v)] for name, values in terms.items()}
-    said = (f"{name} from {_brief(v[0])} to {_brief(v[-1])}" for name, v in known.items() if v)
+    said = (f"{name} from {brief(v[0])} to {brief(v[-1])}" for name, v in known.items() if v)
     return f" Terms of the loss, dashed: {', '.join(said)}." if terms else ""
 
 
-def strip(record: Record, where: str | Path) -> Picture:
+def strip(record: Record, where: str | Path, legend: Mapping[str, str] | None = None) -> Picture:
     """Input, output, truth and error of the median test case, chosen by rule, not by eye.
 
     Arguments:
         where: the store, or the folder of this one job.
+        legend: name → its colour, where panels are coloured by labels.
     """
     case, score = _median_case(record)
     panels, pictures = record["pictures"]["panels"], _pictures(record, where, case)
@@ -87,36 +90,57 @@ def strip(record: Record, where: str | Path) -> Picture:
     for axis, panel in zip(axes, panels, strict=True):
         low, high = panel["window"]
         colours = "PuOr" if panel["kind"] == "signed" else "gray"
-        shown = axis.imshow(pictures[panel["name"]], cmap=colours, vmin=low, vmax=high)
+        picture = pictures[panel["name"]]
+        shown = axis.imshow(picture, **PIXELS, cmap=colours, vmin=low, vmax=high)
         axis.set(title=panel["name"], xticks=[], yticks=[])
         if panel["kind"] != "rgb":
             figure.colorbar(shown, ax=axis, label=panel["unit"], location="bottom", shrink=0.8)
-    label = _label(record["headline"], record["metrics"])
-    text = f"{record['job']['method']} on {case}, the median test case: {label} = {_brief(score)}"
+    spec = record["metrics"][record["headline"]]
+    label = label_of(record["headline"], record["metrics"])
+    # A single case has no area under a curve, only a share in that of the set.
+    said = "" if spec.get("of_set") else f": {label} = {brief(score)}"
+    text = f"{_name(record)} on {case}, the median test case{said}"
     figure.suptitle(text)
-    return Picture(figure, f"{text}. Panels: {', '.join(panel['name'] for panel in panels)}.")
+    names = named(figure, legend)
+    return Picture(
+        figure, f"{text}. Panels: {', '.join(panel['name'] for panel in panels)}.{names}"
+    )
 
 
-def outputs(records: Mapping[str, Record], where: str | Path) -> Picture:
+def outputs(
+    records: Mapping[str, Record], where: str | Path, legend: Mapping[str, str] | None = None
+) -> Picture:
     """Several methods' outputs on one case between its input and its truth: the middle half of
-    the picture, large enough to see the grain.
+    the picture, large enough to see the grain. Each in the window of its own values.
 
     Arguments:
         records: title → record; the first one's median test case is shown.
         where: the store.
+        legend: name → its colour, where outputs are coloured by labels.
     """
     first = next(iter(records.values()))
     case, _ = _median_case(first)
     shared = _pictures(first, where, case)
-    panel = next(panel for panel in first["pictures"]["panels"] if panel["name"] == "output")
+    about = {panel["name"]: panel for panel in first["pictures"]["panels"]}
     own = {title: _pictures(record, where, case)["output"] for title, record in records.items()}
     panels = {"input": shared["input"], **own, "truth": shared["truth"]}
     return images(
         {title: _middle_half(picture) for title, picture in panels.items()},
         alt=f"Input, {', '.join(records)} and truth of {case}, side by side.",
-        window=tuple(panel["window"]),
-        unit=panel["unit"],
+        window=tuple(about["output"]["window"]),
+        unit=about["output"]["unit"],
+        own={
+            name: (tuple(about[name]["window"]), about[name]["unit"]) for name in ("input", "truth")
+        },
+        legend=legend,
     )
+
+
+def _name(record: Record) -> str:
+    """The method's name for people, with its variant: `U-Net, without skips`."""
+    from course_lib.benchmark.leaderboard import sections
+
+    return sections([record])[0].boards[0].rows[0].name
 
 
 def _middle_half(picture: np.ndarray) -> np.ndarray:
@@ -142,11 +166,14 @@ def _pictures(record: Record, where: str | Path, case: str) -> dict[str, np.ndar
 
 
 def _median_case(record: Record) -> tuple[str, float | None]:
-    """The middle case by headline score, among subjects unseen in training if any of them has a
-    score; where no case has one, the first by name."""
+    """The middle case by headline score, among those that the leaderboard scores: the first group
+    of subjects unseen in training, if any of them has a score; where no case has one, the first by
+    name."""
     name, cases = record["headline"], record["cases"]
-    apart = [case for case in cases if not case["group"].startswith("same patient")]
-    for some in (apart, cases):
+    groups = dict.fromkeys(case["group"] for case in cases)
+    apart = [group for group in groups if not group.startswith("same patient")]
+    tried = [[case for case in cases if case["group"] == group] for group in apart[:1]]
+    for some in (*tried, cases):
         scored = sorted(
             (case["scores"][name], case["case"])
             for case in some
@@ -168,14 +195,6 @@ def mean_scores(record: Record) -> dict[str, float]:
     return {name: float("nan") if mean is None else mean for name, mean in means.items()}
 
 
-def claim(text: str, higher: float, lower: float, unit: str) -> str:
-    """One sentence: whether a claim that one number is the higher holds in this run."""
-    if higher != higher or lower != lower:
-        return f"{text}: not defined in this run, which is too small for it."
-    held = "as claimed" if higher > lower else "NOT as claimed"
-    return f"{text}: {_brief(higher)} against {_brief(lower)} {unit}, {held}."
-
-
 def trade_off(
     points: Mapping[str, Mapping[str, float]], across: str, up: str, metrics: Mapping[str, Any]
 ) -> Picture:
@@ -191,11 +210,11 @@ def trade_off(
         points.items(), COLOURS * 2, MARKERS * 2, strict=False
     ):
         axis.plot(scores[across], scores[up], marker, color=colour, markersize=9, label=name)
-    labels = [f"{_label(m, metrics)}, {metrics[m]['better']} is better" for m in (across, up)]
+    labels = [f"{label_of(m, metrics)}, {metrics[m]['better']} is better" for m in (across, up)]
     axis.set(xlabel=labels[0], ylabel=labels[1], title="Two ways to be good")
     axis.margins(0.2)
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
-    said = "; ".join(f"{n}: {_brief(s[across])} and {_brief(s[up])}" for n, s in points.items())
+    said = "; ".join(f"{n}: {brief(s[across])} and {brief(s[up])}" for n, s in points.items())
     return Picture(figure, f"Each method's {labels[0]}, and {labels[1]}. {said}.")
 
 
@@ -215,73 +234,7 @@ def lines(values: Mapping[str, Mapping[float, float]], across: str, up: str, tit
     axis.set(xlabel=across, ylabel=up, title=title)
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
     said = "; ".join(
-        f"{name}: " + ", ".join(f"{_brief(score)} at {where:g}" for where, score in scores.items())
+        f"{name}: " + ", ".join(f"{brief(score)} at {where:g}" for where, score in scores.items())
         for name, scores in values.items()
     )
     return Picture(figure, f"{title} {up} over {across}. {said}.")
-
-
-def leaderboard(section: str, store: str | Path = "runs", dataset: str | None = None) -> Table:
-    """The default benchmark's ranking of a question, with the jobs of `store` between its rows.
-
-    The shipped ranking is a report's `leaderboard.json`. Where there is one, jobs of another data
-    set or profile are left out, because their numbers cannot be compared with it.
-
-    Arguments:
-        section: of the survey, such as `denoising`.
-        dataset: leaves out all others, where a lesson has run several; by default all data sets of
-            the section's main question.
-    """
-    from course_lib import catalogue
-    from course_lib.benchmark.downloads import compact
-    from course_lib.benchmark.leaderboard import sections
-    from course_lib.benchmark.store import Store
-
-    known = catalogue.question(section, dataset or next(iter(catalogue.datasets(section))))
-
-    def asked(of: Mapping[str, Any]) -> bool:
-        here = of["dataset"] == dataset if dataset else known.answers(of["dataset"])
-        return of["task"] == section and here
-
-    file = Path(__file__).parent / "leaderboards" / f"{section}.json"
-    shipped = json.loads(file.read_text("utf-8"))["sections"] if file.is_file() else []
-    shipped = [part for part in shipped if asked(part)]
-    methods = {entry.id: entry.describe() for entry in catalogue.methods(section)}
-    records = [record for record in Store(store).records() if asked(record["job"])]
-    own = compact(sections(records, methods), "")["sections"]
-    if shipped:
-        own = [part for part in own if _place(part) in map(_place, shipped)]
-    boards = [part["boards"][0] for part in (*shipped, *own) if part["boards"]]
-    groups = dict.fromkeys(board["group"] for board in boards)
-    rows = [
-        (row["scores"][known.headline], row["name"], row["fit_s"], f"{who}, {part['profile']}")
-        for who, found in (("benchmark", shipped), ("your runs", own))
-        for part in found
-        for row in (part["boards"][0]["rows"] if part["boards"] else [])
-        if row["rank"] and known.headline in row["scores"]
-    ]
-    higher = known.metrics[known.headline].better == "higher"
-    rows.sort(key=lambda row: row[0]["mean"], reverse=higher)
-    label = _label(known.headline, {known.headline: vars(known.metrics[known.headline])})
-    digits = 2 if known.metrics[known.headline].unit else 3
-    cells = [
-        [name, f"{e['mean']:.{digits}f}", _span(e, digits), f"{seconds:.0f}", who]
-        for e, name, seconds, who in rows
-    ]
-    return Table(
-        f"{known.title}, tested on {' and '.join(groups)}; best first"
-        if rows
-        else f"{known.title}: no run yet. `course bench` makes the ranking.",
-        ["method", label, "95% interval", "training (s)", "from"],
-        cells,
-    )
-
-
-def _place(section: Mapping[str, Any]) -> tuple[str, str]:
-    """Numbers can be compared if these are the same."""
-    return section["dataset"], section["profile"]
-
-
-def _span(estimate: Mapping[str, Any], digits: int) -> str:
-    low, high = estimate["low"], estimate["high"]
-    return "—" if low is None else f"{low:.{digits}f} to {high:.{digits}f}"

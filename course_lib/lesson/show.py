@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from course_lib.lesson.board import leaderboard
+from course_lib.lesson.cards import Card, Cards
+from course_lib.lesson.claims import claim, seen
+from course_lib.lesson.drawing import drawing
 from course_lib.lesson.picture import COLOURS, MARKERS, Picture, Table, canvas, images
 from course_lib.lesson.results import (
-    claim,
     curve,
-    leaderboard,
     lines,
     mean_scores,
     outputs,
@@ -19,9 +21,12 @@ from course_lib.lesson.results import (
 )
 
 __all__ = [
+    "card",
+    "cards",
     "chapters",
     "claim",
     "curve",
+    "drawing",
     "images",
     "leaderboard",
     "licences",
@@ -29,6 +34,7 @@ __all__ = [
     "mean_scores",
     "noise_law",
     "outputs",
+    "seen",
     "source",
     "strip",
     "trade_off",
@@ -59,10 +65,62 @@ def noise_law(thickness: Sequence[float], spread: Mapping[float, Sequence[float]
 
 
 def source(thing: Any):
-    """The source code of a function, class or module, coloured."""
+    """The source code of a function, class or module, coloured. Of a method of a class, the whole
+    class stands folded below it."""
     from IPython.display import Code
 
-    return Code(inspect.getsource(thing), language="python")
+    whole = _class_of(thing)
+    code = Code(inspect.getsource(thing), language="python")
+    return Source(code, Code(inspect.getsource(whole), language="python")) if whole else code
+
+
+class Source:
+    """The code of one function of a class, and the whole class folded below it."""
+
+    def __init__(self, part, whole) -> None:
+        self.part, self.whole = part, whole
+
+    def __repr__(self) -> str:
+        return f"{self.part.data}\n\n# The whole class\n\n{self.whole.data}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"{self.part._repr_html_()}<details><summary>The whole class</summary>"
+            f"{self.whole._repr_html_()}</details>"
+        )
+
+
+def _class_of(thing: Any) -> type | None:
+    """The class that a function stands in; None for all else."""
+    outer = getattr(thing, "__qualname__", "").rpartition(".")[0]
+    if not inspect.isfunction(thing) or not outer or "<" in outer:
+        return None
+    found: Any = inspect.getmodule(thing)
+    for name in outer.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def card(method: str, question=None, splits=None, profile: str = "class", **options: Any) -> Card:
+    """The paper card of a method.
+
+    Arguments:
+        question, splits, profile, options: as for `drawing`; without them nothing is drawn.
+    """
+    drawn = drawing(method, question, splits, profile, **options) if splits else None
+    return Card(method, drawn)
+
+
+def cards(*methods: str, on: tuple | None = None) -> Cards:
+    """The paper cards of several methods, each folded.
+
+    Arguments:
+        on: (question, splits, profile), on which those that learn are drawn.
+    """
+    from course_lib import catalogue
+
+    learn = {name: not catalogue.entry(name).baseline for name in methods}
+    return Cards([card(name, *(on if on and learn[name] else ())) for name in methods])
 
 
 def licences() -> Table:

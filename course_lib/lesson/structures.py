@@ -9,6 +9,13 @@ from course_lib.lesson.picture import Table
 from course_lib.metrics.segmentation import dice, one_hot
 
 
+def legend(names: Sequence[str]) -> dict[str, str]:
+    """Structure → its colour in the pictures of this question."""
+    from course_lib.tasks.segmentation.structures import COLOURS
+
+    return {name: f"#{COLOURS[k % (len(COLOURS) - 1) + 1]}" for k, name in enumerate(names)}
+
+
 def structure_table(
     predictions: Mapping[str, Tensor], batch: Batch, names: Sequence[str], title: str
 ) -> Table:

@@ -48,12 +48,15 @@ class Plan:
         evaluations: how often validation is looked at, at most.
         seconds: of one core of the reference machine that a training may take, the same for every
             method; `catalogue.paces` makes steps of them.
+        pixels: of the user's own data: how many the images of a step have on the section's first
+            data set, whose paces hold for it too; where a step has more, there are fewer steps.
     """
 
     steps: int
     batch: int
     evaluations: int = 8
     seconds: float | None = None
+    pixels: int | None = None
 
 
 def base_profile(profile: str) -> str:

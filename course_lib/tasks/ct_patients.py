@@ -6,10 +6,14 @@ both with contrast agent (`organ_scans`; its third CT has voxels of 3 mm and is 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from course_lib.data.volume import Volume
 from course_lib.tasks import ct_scans
 
+EDGE_HU = -300  # above it lies the body, as in `ct_scans`
 SOURCES: dict[str, tuple[str, ...]] = {
     "chest_ct+lung_tumours": ("chest_ct", "lung_tumours"),
     "chest_ct": ("chest_ct",),
@@ -28,8 +32,19 @@ def others(patients: str, count: int) -> Iterator[tuple[Volume, list[int], bool]
             yield patient, ct_scans.middle(*ct_scans.tumour_range(patient), count), True
     if "tumour_scans" in SOURCES[patients]:
         for patient in tumour_scans.load():
-            yield patient, ct_scans.middle(*ct_scans.tumour_range(patient), count), False
+            slices = ct_scans.middle(*ct_scans.tumour_range(patient), count)
+            yield _body(patient, slices), slices, False
         _, thorax, abdomen = organ_scans.load()
-        heart = thorax.labels["heart"].any(axis=(1, 2)).nonzero()[0]
-        yield thorax, ct_scans.middle(int(heart[0]), int(heart[-1]) + 1, count), False
-        yield abdomen, ct_scans.middle(0, len(abdomen.image), count), False
+        heart = np.flatnonzero(thorax.labels["heart"].max((1, 2)))
+        slices = ct_scans.middle(int(heart[0]), int(heart[-1]) + 1, count)
+        yield _body(thorax, slices), slices, False
+        slices = ct_scans.middle(0, len(abdomen.image), count)
+        yield _body(abdomen, slices), slices, False
+
+
+def _body(volume: Volume, slices: list[int]) -> Volume:
+    """The rectangle that holds the body in these slices, so that no air beside it is scored."""
+    highest = volume.image[slices].max(0)
+    rows, columns = (np.flatnonzero(highest.max(axis) > EDGE_HU) for axis in (1, 0))
+    kept = np.s_[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return replace(volume, image=volume.image[kept], labels={})

@@ -28,6 +28,23 @@ def chosen(
     }
 
 
+def one_unit(data: own.OwnData, heads: Sequence[Head]) -> None:
+    """Raises CourseError when some images are in HU and others are not: their numbers do not mean
+    the same."""
+    units: dict[str, list[str]] = {}
+    for head in heads:
+        units.setdefault(head.unit, []).append(head.case)
+    if len(units) > 1:
+        said = " and ".join(
+            f"{tables.listed(who, 4)} {'hold' if who[1:] else 'holds'} {unit}"
+            for unit, who in units.items()
+        )
+        raise CourseError(
+            f"The images in {data.source} are in several units: {said}, as far as their files say. "
+            "If all are of one, say --unit HU or --unit a.u.; CT and MR are two data sets."
+        )
+
+
 def sizes(found: Mapping[str, Sequence[int]]) -> dict[str, int]:
     """How many each part has."""
     return {part: len(rows) for part, rows in found.items()}

@@ -41,7 +41,7 @@ folder = None
 import torch
 
 from course_lib import catalogue, device
-from course_lib.lesson import exercise, quiz
+from course_lib.lesson import exercise, guess, quiz
 from course_lib.lesson.widgets.detail import detail_explorer
 from course_lib.physics.resolution import gaussian
 
@@ -225,6 +225,19 @@ show.source(type(csn.body[0]).forward)
 # The next cell trains and tests. It is the cell that the benchmark runs, for every method, data
 # set and seed. In `class` it takes up to a minute; a run that is already in `store` is only read.
 
+# %% [markdown]
+# **Predict first.** Does CSN beat the cubic spline on test patients, and by how many dB?
+
+# %% tags=["lesson"]
+guess.winner(
+    "super_resolution.csn",
+    who="",  # "CSN" or "cubic spline"
+    by=None,  # how many dB
+    among=("CSN", "cubic spline"),
+    unit="dB",
+    store=store,
+)
+
 # %%
 record = run_here(
     task=task,
@@ -250,6 +263,17 @@ for each in (interpolated, record):
     scores = show.mean_scores(each)
     text = ", ".join(f"{name} {value:.3g}" for name, value in scores.items())
     print(f"{each['job']['method']}, mean over test patients: {text}")
+
+# %% tags=["lesson"]
+guess.compare(
+    "super_resolution.csn",
+    {
+        "CSN": show.mean_scores(record)["psnr"],
+        "cubic spline": show.mean_scores(interpolated)["psnr"],
+    },
+    unit="dB",
+    store=store,
+)
 
 # %% tags=["lesson"]
 show.outputs({"cubic spline": interpolated, record["job"]["method"]: record}, store)
@@ -280,7 +304,7 @@ for kind in ("bicubic", "blur", "kspace"):
 # %% tags=["lesson"]
 for kind in ("blur", "kspace"):
     text = f"The gain over splines is larger on bicubic than on {kind}"
-    print(show.claim(text, gain["bicubic"], gain[kind], "dB"))
+    print(show.seen(text, gain["bicubic"], gain[kind], "dB"))
 
 # %% [markdown]
 # **Why?** The network has learnt the inverse of one blur. Truncated k-space keeps low frequencies
@@ -310,6 +334,16 @@ for number in (2, 3, 4, 6):
 # ## 7 · The leaderboard
 #
 # The default benchmark, and the runs you just made.
+
+# %% [markdown]
+# Each row is a paper. Its card, unfolded: the idea, the equation, the drawing with the sizes of this
+# lesson, what was shrunk, what it claims and whether that held here, and a question to think about.
+
+# %% tags=["lesson"]
+show.cards("bicubic", "cubic_spline")
+
+# %% tags=["lesson"]
+show.cards("srcnn", "espcn", "recnn_3d", "csn", on=(super_resolution, splits, profile))
 
 # %% tags=["lesson"]
 show.leaderboard(task, store)

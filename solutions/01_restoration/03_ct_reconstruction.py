@@ -42,10 +42,10 @@ folder = None
 import torch
 
 from course_lib import catalogue, device
-from course_lib.lesson import exercise, quiz
+from course_lib.lesson import exercise, guess, quiz
 from course_lib.lesson.widgets.views import views_explorer
 from course_lib.parts.hounsfield import hounsfield
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from course_lib.physics import ct
 
 print(device.describe())
@@ -277,6 +277,20 @@ display(show.curve(record), show.strip(record, folder or store))
 # That is a claim. We test it against **FBPConvNet** (Jin 2017), a U-Net that sees only the FBP
 # image, at many views and at few. (In `smoke` nothing is trained long enough to tell.)
 
+# %% [markdown]
+# **Predict first.** With 15 views only: who is ahead, the network that cleans the picture
+# (FBPConvNet) or the one that works on raw data too (JSR-Net)?
+
+# %% tags=["lesson"]
+guess.winner(
+    "reconstruction_ct.views",
+    who="",  # "FBPConvNet" or "JSR-Net"
+    by=None,  # how many dB
+    among=("FBPConvNet", "JSR-Net"),
+    unit="dB",
+    store=store,
+)
+
 # %% tags=["lesson"]
 patients = dataset.split("/")[0]
 results = {}
@@ -326,9 +340,17 @@ show.lines(
 )
 
 # %% tags=["lesson"]
-lead = {views: results["jsr_net", views] - results["fbp_conv_net", views] for views in (30, 15)}
-print(show.claim("With 15 views, raw data beat post-processing", lead[15], 0.0, "dB"))
-print(show.claim("Their lead is larger with 15 views than with 30", lead[15], lead[30], "dB"))
+sides = {views: (raw_data[views], image_only[views]) for views in (30, 15)}
+print(show.claim("With 15 views, raw data beat post-processing", *sides[15], "psnr"))
+print(show.claim("Their lead is larger with 15 views than with 30", sides[15], sides[30], "psnr"))
+
+# %% tags=["lesson"]
+guess.compare(
+    "reconstruction_ct.views",
+    {"FBPConvNet": results["fbp_conv_net", 15], "JSR-Net": results["jsr_net", 15]},
+    unit="dB",
+    store=store,
+)
 
 # %% tags=["lesson"]
 show.outputs({"image only": image_only[15], "raw data": raw_data[15]}, store)
@@ -345,6 +367,16 @@ show.outputs({"image only": image_only[15], "raw data": raw_data[15]}, store)
 # ## 7 · The leaderboard
 #
 # The default benchmark, and the runs that you made with the same number of views.
+
+# %% [markdown]
+# Each row is a paper. Its card, unfolded: the idea, the equation, the drawing with the sizes of this
+# lesson, what was shrunk, what it claims and whether that held here, and a question to think about.
+
+# %% tags=["lesson"]
+show.cards("fbp", "tv_reconstruction")
+
+# %% tags=["lesson"]
+show.cards("fbp_conv_net", "learned_primal_dual", "jsr_net", on=(reconstruction, splits, profile))
 
 # %% tags=["lesson"]
 show.leaderboard(task, store, dataset)

@@ -42,7 +42,7 @@ folder = None
 import torch
 
 from course_lib import catalogue, device
-from course_lib.lesson import exercise, quiz
+from course_lib.lesson import exercise, guess, quiz
 from course_lib.lesson.widgets.changes import changes_explorer
 from course_lib.parts.hounsfield import from_lung_range
 
@@ -115,13 +115,13 @@ changes_explorer(torch.cat([patches[:1], patches[1:2]]), ("benign", "malignant")
 # nodules of other patients. The score is the area under the ROC curve (AUC): 50 % is guessing.
 
 # %% tags=["lesson"]
-auc = {}
+auc, judged = {}, {}
 
 
 def judge(name, number=seed, question=dataset):
     """One method as a job of the benchmark; keeps its AUC in percent."""
     found = run_here(task, name, question, profile, number, store=store)
-    auc[name, number] = 100 * show.mean_scores(found)["auc"]
+    auc[name, number], judged[name, number] = 100 * show.mean_scores(found)["auc"], found
     print(f"{name}, seed {number}: AUC {auc[name, number]:.1f} %")
     return found
 
@@ -221,6 +221,20 @@ display(show.source(dcgan.Pair.losses), show.source(pairs.losses))
 # %% [markdown]
 # The next cell trains and tests. It is the cell that the benchmark runs, for every method, data
 # set and seed. In `class` it takes about a minute; a run that is already in `store` is only read.
+
+# %% [markdown]
+# **Predict first.** Will lesions that GANs have made raise the judge's AUC above what classic
+# changes give?
+
+# %% tags=["lesson"]
+guess.winner(
+    "augmentation.gans",
+    who="",  # "classic augmentation" or "class-wise DCGANs"
+    by=None,  # how many % AUC
+    among=("classic augmentation", "class-wise DCGANs"),
+    unit="% AUC",
+    store=store,
+)
 
 # %%
 record = run_here(
@@ -399,11 +413,25 @@ show.lines(
 )
 
 # %% tags=["lesson"]
-first = auc["classic_augmentation", seed]
-print(show.claim("Classic changes help", first, auc["no_augmentation", seed], "% AUC"))
-print(show.claim("Class-wise GANs go beyond", auc["liver_dcgan", seed], first, "% AUC"))
+runs = {
+    name: judged[name, seed] for name in ("no_augmentation", "classic_augmentation", "liver_dcgan")
+}
+plain, classic, gans = runs.values()
+print(show.claim("Classic changes help", classic, plain, "auc"))
+print(show.claim("Class-wise GANs go beyond", gans, classic, "auc"))
 gains = [auc["liver_dcgan", k] - auc["classic_augmentation", k] for k in seeds]
 print("gain of the GANs by seed:", ", ".join(f"{gain:+.1f} %" for gain in gains))
+
+# %% tags=["lesson"]
+guess.compare(
+    "augmentation.gans",
+    {
+        "classic augmentation": auc["classic_augmentation", seed],
+        "class-wise DCGANs": auc["liver_dcgan", seed],
+    },
+    unit="% AUC",
+    store=store,
+)
 
 # %% [markdown]
 # **Read with care.** 180 test nodules leave an uncertainty of about 2 % in each AUC, and the
@@ -445,6 +473,19 @@ show.strip(anogan, store)
 # ## 8 · The leaderboard
 #
 # The default benchmark, and the runs that you made.
+
+# %% [markdown]
+# Each row is a paper. Its card, unfolded: the idea, the equation, the drawing with the sizes of this
+# lesson, what was shrunk, what it claims and whether that held here, and a question to think about.
+
+# %% tags=["lesson"]
+show.cards("no_augmentation", "classic_augmentation", "pca_sampler", "pca_residual")
+
+# %% tags=["lesson"]
+show.cards("dcgan", "liver_dcgan", on=(augmentation, splits, profile))
+
+# %% tags=["lesson"]
+show.cards("anogan")
 
 # %% tags=["lesson"]
 show.leaderboard(task, store, dataset)

@@ -47,13 +47,14 @@ import torch
 
 from course_lib import catalogue, device
 from course_lib.fit import evaluate, fit, predict
-from course_lib.lesson import exercise, quiz
+from course_lib.lesson import exercise, guess, quiz
 from course_lib.lesson.widgets.pose import pose_explorer
 from course_lib.metrics.registration import endpoint_error_mm
 from course_lib.physics import fields
 
 print(device.describe())
-splits = catalogue.question(task, dataset).make(dataset, profile, seed)
+registration = catalogue.question(task, dataset)
+splits = registration.make(dataset, profile, seed)
 case = splits.validation.batch(slice(0, 1))
 pixel_mm = float(splits.validation.spacing_mm[0, -1])
 window = (0.0, 1.2)
@@ -273,22 +274,11 @@ for source in pupils:
     )
 
 # %% tags=["lesson"]
-print(
-    show.claim(
-        "Demons' labels leave a larger error than exact ones",
-        results["demons"]["endpoint_error_mm"],
-        results["exact"]["endpoint_error_mm"],
-        "mm",
-    )
-)
-print(
-    show.claim(
-        "Stopped early, a larger one still",
-        results["demons_few"]["endpoint_error_mm"],
-        results["demons"]["endpoint_error_mm"],
-        "mm",
-    )
-)
+error = {labels: scores["endpoint_error_mm"] for labels, scores in results.items()}
+text = "Demons' labels leave a larger error than exact ones"
+print(show.seen(text, error["demons"], error["exact"], "mm"))
+text = "Stopped early, a larger one still"
+print(show.seen(text, error["demons_few"], error["demons"], "mm"))
 
 # %% [markdown]
 # **Read with care.** A network cannot be expected to pass its labels. But no network here comes down
@@ -314,6 +304,21 @@ for name, wanted in (("its labels", labels["demons"]), ("truth", batch["displace
 # anew.
 
 
+# %% [markdown]
+# **Predict first.** T1 against T2: whose landmarks lie nearer in the end, those of the learnt
+# metric or of mutual information?
+
+# %% tags=["lesson"]
+guess.winner(
+    "registration.similarity",
+    who="",  # "deep metric" or "mutual information"
+    by=None,  # how many mm
+    among=("deep metric", "mutual information"),
+    unit="mm",
+    store=store,
+)
+
+
 # %% tags=["lesson"]
 def run(name, data, **settings):
     """One job of the benchmark."""
@@ -337,6 +342,16 @@ for name, found in rows.items():
     scores = show.mean_scores(found)
     milliseconds = 1000 * found["predict_s_per_case"]
     print(f"{name:24} {scores['tre_mm']:5.1f} mm, {milliseconds:7.1f} ms for a pair, both ways")
+
+# %% tags=["lesson"]
+pair = ("deep metric", "mutual information")
+guess.compare(
+    "registration.similarity",
+    {name: show.mean_scores(rows[name])["tre_mm"] for name in pair},
+    unit="mm",
+    store=store,
+    better="lower",
+)
 
 # %% [markdown]
 # Accurate, and slow: every pair is optimised anew. The one pass is faster by the factor that you
@@ -384,6 +399,21 @@ for name, found in {"first guess": start, "search": searched, "regression": pose
 # ## 8 · The leaderboard
 #
 # The default benchmark, and your own runs on this data set.
+
+# %% [markdown]
+# Each row is a paper. Its card, unfolded: the idea, the equation, the drawing with the sizes of this
+# lesson, what was shrunk, what it claims and whether that held here, and a question to think about.
+
+# %% tags=["lesson"]
+show.cards(
+    "identity", "affine", "demons", "bspline", "ffd_ncc", "ffd_mutual_information", "pose_search"
+)
+
+# %% tags=["lesson"]
+show.cards("supervised_ddf_regression", on=(registration, splits, profile))
+
+# %% tags=["lesson"]
+show.cards("two_channel_deep_metric", "drr_pose_regression")
 
 # %% tags=["lesson"]
 show.leaderboard(task, store, dataset)

@@ -16,7 +16,7 @@ import os
 from IPython.display import display
 
 from course_lib.benchmark.job import run_here
-from course_lib.lesson import dataset_here, exercise, quiz, show
+from course_lib.lesson import dataset_here, exercise, guess, quiz, show
 
 # %% [markdown]
 # **Parameters.** The benchmark runs this same notebook with other values. Data sets that begin with
@@ -265,15 +265,28 @@ display(show.curve(record), show.strip(record, folder or store))
 # everything, and focal loss cures it. The same network, steps and seed, with three other losses and
 # with *all* anchors in each, except where said. (In `smoke` nothing is trained long enough.)
 
+# %% [markdown]
+# **Predict first.** The same RetinaNet, four losses: which finds most, and by how much?
+
+# %% tags=["lesson"]
+guess.winner(
+    "detection.losses",
+    who="",  # "focal loss" or "cross-entropy" or "focal loss with gamma 0" or "hardest negatives only"
+    by=None,  # how many % FROC
+    among=("focal loss", "cross-entropy", "focal loss with gamma 0", "hardest negatives only"),
+    unit="% FROC",
+    store=store,
+)
+
 # %% tags=["lesson"]
 slices = dataset if not dataset.startswith("series") else "chest_ct/nodules"
-results = {}
+results, runs = {}, {}
 
 
 def with_loss(label, **choice):
     """RetinaNet with another loss, as a job of the benchmark; keeps its FROC score."""
     found = run_here(task, "retinanet", slices, profile, seed, choice, store=store)
-    results[label] = show.mean_scores(found)["froc"]
+    results[label], runs[label] = show.mean_scores(found)["froc"], found
     print(f"{label}: FROC {results[label]:.1f} %")
     return found
 
@@ -292,7 +305,10 @@ hardest = with_loss("hardest negatives only", loss="ohem")
 # %% tags=["lesson"]
 for other in ("cross-entropy", "focal loss with gamma 0", "hardest negatives only"):
     text = f"Focal loss finds more than {other}"
-    print(show.claim(text, results["focal loss"], results[other], "%"))
+    print(show.claim(text, runs["focal loss"], runs[other], "froc"))
+
+# %% tags=["lesson"]
+guess.compare("detection.losses", results, unit="% FROC", store=store)
 
 # %% [markdown]
 # **Read with care.** One seed, a few hundred steps, small images. One anchor in about 1,600 is
@@ -315,13 +331,13 @@ for other in ("cross-entropy", "focal loss with gamma 0", "hardest negatives onl
 
 # %% tags=["lesson"]
 series = "series/irregular"
-board = {}
+board, visits = {}, {}
 
 
 def on_series(row, name, **choice):
     """A method on series of visits, as a job of the benchmark; keeps its AUC."""
     found = run_here(task, name, series, profile, seed, choice, store=store)
-    board[row] = show.mean_scores(found)["auc"]
+    board[row], visits[row] = show.mean_scores(found)["auc"], found
     print(f"{row}: AUC {board[row]:.1f} %")
     return found
 
@@ -349,7 +365,7 @@ show.strip(told, store)
 # %% tags=["lesson"]
 others = [name for name in board if name != "tLSTM"]
 for other in others:
-    print(show.claim(f"tLSTM against {other}", board["tLSTM"], board[other], "%"))
+    print(show.claim(f"tLSTM is better than {other}", visits["tLSTM"], visits[other], "auc"))
 
 # %% [markdown]
 # A network that is not told the dates can do little more than repeat the label of the *earlier*
@@ -362,6 +378,19 @@ for other in others:
 # ## 8 · The leaderboard
 #
 # The default benchmark, and the runs that you made. Look at the seconds as well.
+
+# %% [markdown]
+# Each row is a paper. Its card, unfolded: the idea, the equation, the drawing with the sizes of this
+# lesson, what was shrunk, what it claims and whether that held here, and a question to think about.
+
+# %% tags=["lesson"]
+show.cards("blob_detector", "growth_rule", "lag_alone", "previous_label")
+
+# %% tags=["lesson"]
+show.cards("patch_cnn_detector", "faster_rcnn", "retinanet", on=(detection, splits, profile))
+
+# %% tags=["lesson"]
+show.cards("lstm", "tlstm")
 
 # %% tags=["lesson"]
 show.leaderboard(task, store, dataset)

@@ -16,7 +16,7 @@ import os
 from IPython.display import display
 
 from course_lib.benchmark.job import run_here
-from course_lib.lesson import dataset_here, exercise, quiz, show
+from course_lib.lesson import dataset_here, exercise, guess, quiz, show
 
 # %% [markdown]
 # **Parameters.** The benchmark runs this same notebook with other values. The data set's name says
@@ -281,10 +281,10 @@ show.Table(
 )
 
 # %% tags=["lesson"]
-print(show.claim("At home ranks are better than away", 100 * home["auc"], auc["no remedy"], "%"))
+print(show.seen("At home ranks are better than away", 100 * home["auc"], auc["no remedy"], "%"))
 for remedy in ("augmentation", "histogram matching", "AdaBN"):
-    print(show.claim(f"{remedy} recovers a part", auc[remedy], auc["no remedy"], "% AUC"))
-print(show.claim("A random split promises more", auc["random split"], auc["no remedy"], "% AUC"))
+    print(show.seen(f"{remedy} recovers a part", auc[remedy], auc["no remedy"], "% AUC"))
+print(show.seen("A random split promises more", auc["random split"], auc["no remedy"], "% AUC"))
 
 # %% [markdown]
 # **Read with care.** All are asked about the same images, those of scanners B, C and D. If the
@@ -466,6 +466,20 @@ show.images(
 # stand in for outlines? A U-Net learns from five true outlines alone, another from the same five
 # and from the maps of all the other images.
 
+# %% [markdown]
+# **Predict first.** Five outlines, and many images of which only yes or no is known: does
+# the network that uses both draw better outlines?
+
+# %% tags=["lesson"]
+guess.winner(
+    "frontier.weak",
+    who="",  # "five outlines alone" or "with weak labels"
+    by=None,  # how many % Dice
+    among=("five outlines alone", "with weak labels"),
+    unit="% Dice",
+    store=store,
+)
+
 # %% tags=["lesson"]
 alone = run_here(task, "mask_u_net", "weak_labels/5_masks", profile, seed, store=store)
 
@@ -474,7 +488,15 @@ helped = run_here(
     task, "weak_supervision_cam_mil", "weak_labels/5_masks", profile, seed, store=store
 )
 dice = {name: 100 * show.mean_scores(run)["dice"] for name, run in (("5", alone), ("+", helped))}
-print(show.claim("Weak labels help where outlines are few", dice["+"], dice["5"], "% Dice"))
+print(show.claim("Weak labels help where outlines are few", helped, alone, "dice"))
+
+# %% tags=["lesson"]
+guess.compare(
+    "frontier.weak",
+    {"five outlines alone": dice["5"], "with weak labels": dice["+"]},
+    unit="% Dice",
+    store=store,
+)
 
 # %% [markdown]
 # **Read with care.** With five outlines the two were about equal when we measured: weak labels did
@@ -488,6 +510,19 @@ print(show.claim("Weak labels help where outlines are few", dice["+"], dice["5"]
 # ## 10 · The leaderboard
 #
 # The default benchmark, and the runs that you made on the same question.
+
+# %% [markdown]
+# Each row is a paper. Its card, unfolded: the idea, the equation, the drawing with the sizes of this
+# lesson, what was shrunk, what it claims and whether that held here, and a question to think about.
+
+# %% tags=["lesson"]
+show.cards("random_map", "centre_map", "edge_map", "blob_filter")
+
+# %% tags=["lesson"]
+show.cards("domain_shift_benchmark", "domain_generalisation", on=(shift, splits, profile))
+
+# %% tags=["lesson"]
+show.cards("saliency_explanations", "mask_u_net", "attention_mil", "weak_supervision_cam_mil")
 
 # %% tags=["lesson"]
 show.leaderboard(task, store, dataset)

@@ -56,7 +56,7 @@ def test_the_loop_draws_from_the_easy_cases_and_makes_as_many_updates(cases):
 
 def drawable(method, train, done):
     """The cases that may be drawn once a share `done` of the steps is behind."""
-    method.done = done
+    method.done, method.change = done, None
     return method.draw(train, lambda cases, count: cases, 4)
 
 

@@ -68,8 +68,15 @@ def test_there_are_two_networks_and_the_answer_is_their_mean():
         assert torch.allclose(method.predict(test.tensors), mean, atol=1e-2)
 
 
-def test_the_consensus_term_is_subtracted():
-    assert ConsensusNet().consensus == -1
+def test_the_consensus_term_is_subtracted_and_with_the_wrong_sign_added():
+    batch = splits().train.batch(slice(0, 2))
+    found = []
+    for wrong_sign in (False, True):
+        torch.manual_seed(0)
+        method = ConsensusNet(wrong_sign=wrong_sign).fresh(splits().facts)
+        list(method.losses(batch))
+        found.append(method.told["consensus"])
+    assert found[0] < 0 and torch.allclose(found[0], -found[1])
 
 
 def test_noise2noise_learns_each_half_from_the_other():

@@ -7,7 +7,7 @@ from torch import nn
 from course_lib.errors import CourseError
 from course_lib.methods.denoising.dp_resnet import DPResNet
 from course_lib.parts.hounsfield import hounsfield
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from tests.cases import smoke_splits
 from tests.look import layers
 

@@ -94,24 +94,3 @@ def test_least_squares_have_the_targets_one_and_nought_and_one(kind):
     real, fake = torch.full((2, 1, 1, 1), 0.75), torch.full((2, 1, 1, 1), 0.5)
     assert float(method.critic_loss(real, fake)) == pytest.approx((0.25**2 + 0.5**2) / 2)
     assert float(method.deceived(fake)) == pytest.approx(0.5**2 / 2)
-
-
-def test_ma_lsgan_answers_with_the_scan_minus_what_its_network_draws():
-    method = playing(MaLSGAN).eval()
-    given = batch()
-    drawn = method.noise(1 + given["low_dose"] / 1000)
-    with torch.no_grad():
-        assert torch.allclose(method.predict(given), given["low_dose"] - 1000 * drawn, atol=1e-2)
-    for weight in method.noise.parameters():
-        nn.init.zeros_(weight)
-    with torch.no_grad():
-        assert torch.allclose(method.predict(given), given["low_dose"], atol=1e-3)
-
-
-def test_ma_lsgan_has_three_terms():
-    method = playing(MaLSGAN)
-    found = list(method.losses(batch()))
-    assert [player for player, _ in found] == ["critic", "generator"]
-    assert set(method.told) == {"adversarial", "structure", "value"}
-    total = sum(getattr(method, name) * value for name, value in method.told.items())
-    assert float(found[-1][1]) == pytest.approx(float(total), rel=1e-5)

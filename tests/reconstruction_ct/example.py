@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.data.own import Scans
 from course_lib.data.volume import Volume
-from course_lib.parts.reconstruction_ct.scanner import Scanner
+from course_lib.parts.scanner import Scanner
 from course_lib.physics import ct, phantoms
 from course_lib.tasks.base import Splits
 from course_lib.tasks.reconstruction_ct import own

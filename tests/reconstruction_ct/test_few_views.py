@@ -5,7 +5,7 @@ import torch
 
 from course_lib import catalogue
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from course_lib.physics import ct
 from course_lib.tasks import ct_scans
 from course_lib.tasks.reconstruction_ct import few_views

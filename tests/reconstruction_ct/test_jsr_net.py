@@ -9,7 +9,7 @@ from course_lib.fit import fit
 from course_lib.methods.reconstruction_ct.jsr_net import JSRNet
 from course_lib.metrics.image import ssim
 from course_lib.parts.hounsfield import relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from course_lib.tasks.base import Plan
 from course_lib.tasks.reconstruction_ct import few_views
 from tests.look import layers

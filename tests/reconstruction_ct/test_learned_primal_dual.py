@@ -6,7 +6,7 @@ from torch import nn
 
 from course_lib.cases import Facts
 from course_lib.methods.reconstruction_ct import learned_primal_dual as lpd
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from tests.look import layers
 
 

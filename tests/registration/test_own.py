@@ -56,6 +56,13 @@ def test_own_volumes_keep_labels_and_proportions():
     assert torch.allclose(scores["dice"], torch.ones(1))
 
 
+def test_ct_of_some_and_mr_of_others_are_no_pairs():
+    data = example.scans()
+    mixed = (replace(data.volumes[0], unit="HU"), *data.volumes[1:])
+    with pytest.raises(CourseError, match=r"p0 holds HU and p1, p2, p3 hold a\.u\..*--unit"):
+        own.own_cases(replace(data, volumes=mixed), "smoke", 0)
+
+
 def test_own_facts_are_those_of_the_data():
     splits = example.own_splits()
     side = 44 / 16  # the widest, 22 voxels of 2 mm, fills the grid

@@ -24,7 +24,7 @@ def test_segan_critic_sees_masked_images_only(piece):
 
 
 def test_segan_compares_every_level_and_its_players_want_the_opposite(piece):
-    method = SegAN().fresh(facts())
+    method = SegAN(dice=0.0).fresh(facts())
     (_, critic), (_, segmentor) = method.losses(piece)
     assert critic.item() == pytest.approx(-segmentor.item(), rel=1e-4)
     pairs = noise(2, 5, 32, 32), noise(2, 5, 32, 32, seed=1)
@@ -40,9 +40,9 @@ def test_segan_compares_every_level_and_its_players_want_the_opposite(piece):
     assert SegAN(levels="scalar").fresh(facts()).distance(*pairs).ndim == 0
 
 
-def test_segan_has_no_pixel_loss(piece):
+def test_the_papers_segan_has_no_pixel_loss(piece):
     """A critic that sees nothing leaves the segmentor without a gradient."""
-    method = SegAN().fresh(facts())
+    method = SegAN(dice=0.0).fresh(facts())
     with torch.no_grad():
         for weight in method.network["critic"].parameters():
             weight.zero_()
@@ -50,6 +50,16 @@ def test_segan_has_no_pixel_loss(piece):
     loss.backward()
     assert player == "segmentor"
     assert all(not p.grad.any() for p in method.network["segmentor"].parameters())
+
+
+def test_the_public_codes_dice_is_added_to_the_segmentor_alone(piece):
+    plain, more = SegAN(dice=0.0).fresh(facts()), SegAN(dice=0.5).fresh(facts())
+    more.load_state_dict(plain.state_dict())
+    (_, critic), (_, segmentor) = plain.losses(piece)
+    (_, same), (_, added) = more.losses(piece)
+    overlap = losses.dice_loss(plain.scores(piece), piece["label"])
+    assert same.item() == pytest.approx(critic.item(), rel=1e-4)
+    assert (added - segmentor).item() == pytest.approx(0.5 * overlap.item(), rel=1e-3)
 
 
 def test_segan_clips_its_critic():
@@ -95,8 +105,9 @@ def test_segan_levels_have_the_same_say(piece):
 def test_segan_refuses_options_it_does_not_have():
     for options, words in (
         ({"levels": "first"}, "'first'; there are: all, last, scalar"),
-        ({"bound": 0.0}, "not 0.0 and 3e-05"),
-        ({"critic_rate": -1e-4}, "not 0.05 and -0.0001"),
+        ({"bound": 0.0}, "not 0.0, 3e-05 and 1.0"),
+        ({"critic_rate": -1e-4}, "not 0.05, -0.0001 and 1.0"),
+        ({"dice": -1.0}, "3e-05 and -1.0"),
     ):
         with pytest.raises(CourseError, match=words):
             SegAN(**options)

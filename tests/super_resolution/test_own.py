@@ -47,6 +47,13 @@ def test_hu_are_kept_and_other_units_put_on_the_common_scale(unit):
         assert high.min() == -1000 and high.max() == 1000
 
 
+def test_two_units_in_one_set_are_refused():
+    data = volumes(unit="a.u.")
+    mixed = (replace(data.volumes[0], unit="HU"), *data.volumes[1:])
+    with pytest.raises(CourseError, match=r"several units: .* holds HU and .*--unit"):
+        own.own_cases(replace(data, volumes=mixed), "smoke", 0)
+
+
 def test_blocks_lie_where_something_is():
     fine = torch.full((40, 90, 90), -1000.0)
     fine[20:34, 50:80, 8:30] = 200

@@ -7,7 +7,9 @@ const value = (row, column) => {
 };
 
 function sort(table, heading, column) {
-  const ascending = heading.getAttribute("aria-sort") !== "ascending";
+  // Best first; once more turns it round.
+  const best = heading.dataset.sort === "higher" ? "descending" : "ascending";
+  const ascending = (heading.getAttribute("aria-sort") === best) !== (best === "ascending");
   const body = table.tBodies[0];
   const rows = [...body.rows].sort((a, b) => {
     const [x, y] = [value(a, column), value(b, column)];
@@ -22,12 +24,28 @@ function sort(table, heading, column) {
 for (const heading of document.querySelectorAll("th[data-sort]")) {
   const button = document.createElement("button");
   button.type = "button";
-  button.title = "Sort by this column";
+  button.title = "Sort by this column, best first";
   button.append(...heading.childNodes);
   heading.append(button);
   const table = heading.closest("table");
   button.addEventListener("click", () => sort(table, heading, heading.cellIndex));
 }
+
+// The part that is being read is marked in the contents.
+const entries = new Map(
+  [...document.querySelectorAll("#contents a")].map((a) => [a.hash.slice(1), a])
+);
+const seen = new IntersectionObserver(
+  (found) => {
+    for (const { target, isIntersecting } of found) {
+      const entry = entries.get(target.getAttribute("aria-labelledby"));
+      if (isIntersecting) entry?.setAttribute("aria-current", "true");
+      else entry?.removeAttribute("aria-current");
+    }
+  },
+  { rootMargin: "-20% 0px -70% 0px" }
+);
+for (const part of document.querySelectorAll("main > section")) seen.observe(part);
 
 let opened = [];
 addEventListener("beforeprint", () => {

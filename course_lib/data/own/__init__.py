@@ -87,6 +87,11 @@ def reader(dataset: str) -> str:
         for name in READERS:
             if _module(name).holds(place):
                 return name
+    else:
+        raise CourseError(
+            f"{place} is a single file. Name the folder that holds it and the others: "
+            f"path:{place.parent}. Of files alone only a MedMNIST npz is read."
+        )
     raise CourseError(f"{place} holds nothing that can be read. Expected: {FORMATS}.")
 
 

@@ -123,7 +123,7 @@ def whole(values: np.ndarray, name: str) -> np.ndarray:
             value = float(values.reshape(-1)[int(off.argmax())])
             raise CourseError(
                 f"{name} holds {value:.6g}, which is no whole number: is it a label map? Expected: "
-                "0 for the background, 1, 2, ... for structures"
+                "0 for the background, 1, 2 and so on for structures"
             )
         values = rounded
     low, high = values.min().item(), values.max().item()

@@ -47,6 +47,7 @@ def read(place: Path, reading: Reading) -> Layout:
             channels=channels,
             left_out=[left for left in layouts.no_volumes(place) if left.name != FILE],
             licence=str(about.get("licence", about.get("license", "as you know it"))),
+            notes=_regions(about.get("labels", {})),
         )
         listed = isinstance(about.get("training"), list)
         rows = _listed(place, about["training"]) if listed else _found(place)
@@ -93,13 +94,24 @@ def _channels(about: Mapping[str, Any]) -> tuple[str, ...]:
 def _names(labels: Any) -> dict[int, str]:
     """Number → structure, from Decathlon's {"1": "organ"} or nnU-Net's {"organ": 1}. Regions of
     several numbers are no structures of their own."""
-    found = {}
+    if not isinstance(labels, Mapping):
+        raise ValueError(f"its 'labels' are {labels!r}, not numbers with names")
+    found: dict[int, str] = {}
     for key, value in labels.items():
         if isinstance(value, list):
             continue
         number, name = (key, value) if str(key).lstrip("-").isdigit() else (value, key)
-        found[int(number)] = str(name)
+        if found.setdefault(int(number), str(name)) != str(name):
+            raise ValueError(f"label {number} is called {found[int(number)]!r} and {name!r}")
     return {number: name for number, name in found.items() if number > 0}
+
+
+def _regions(labels: Mapping[str, Any]) -> list[str]:
+    """What is said of nnU-Net's regions."""
+    regions = [str(name) for name, value in labels.items() if isinstance(value, list)]
+    if not regions:
+        return []
+    return [f"Regions of several labels ({tables.listed(regions)}) are taken label by label."]
 
 
 Rows = dict[str, tuple[dict[int, Path], Path | None]]

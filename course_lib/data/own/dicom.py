@@ -25,6 +25,10 @@ from course_lib.data.own.kinds import LeftOut, Pictures, Scans
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
+OTHERWISE = {end for end in tables.ENDINGS if end != ".dcm"} | {
+    *(".txt", ".xml", ".csv", ".tsv", ".json", ".pdf", ".html", ".htm", ".log", ".md", ".exe")
+}
+FIRST = 20  # files of a folder that are opened to see whether it holds DICOM
 NOBODY = frozenset(
     (
         *("", "anon", "anonym", "anonymous", "anonymized", "anonymised", "anonymous^anonymous"),
@@ -37,11 +41,14 @@ NOBODY = frozenset(
 
 
 def holds(place: Path) -> bool:
-    """Whether one of the first files of a folder, or of one below it, is DICOM."""
+    """Whether one of the first files of a folder, or of one below it, is DICOM; files that are
+    called as something else do not count among them."""
     seen: dict[Path, int] = defaultdict(int)
     for file in files.within(place):
+        if file.suffix.lower() in OTHERWISE:
+            continue
         seen[file.parent] += 1
-        if seen[file.parent] <= 5 and is_dicom(file):
+        if seen[file.parent] <= FIRST and is_dicom(file):
             return True
     return False
 

@@ -3,6 +3,7 @@
 Pixels are not read here, and of each header only the tags that are used.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,9 @@ class Plane:
     telling: dict[str, Any] = field(default_factory=dict)
 
 
+LIKE_DICOM = ("empty", "", ".dcm", ".ima", ".dicom")  # of these, each is named
+
+
 def is_dicom(file: Path) -> bool:
     """Whether a file is DICOM, whatever its name, with or without the preamble of 128 bytes."""
     try:
@@ -91,12 +95,15 @@ def is_dicom(file: Path) -> bool:
 
 
 def planes(place: Path, files: Iterable[Path]) -> tuple[list[Plane], dict[str, str]]:
-    """The images of DICOM files, and path → why, of DICOM files that cannot be read."""
+    """The images of DICOM files, and path → why, of files that are no DICOM or cannot be read."""
     from tqdm import tqdm
 
     found: list[Plane] = []
-    broken: dict[str, str] = {}
-    known = [file for file in files if is_dicom(file)]
+    known: list[Path] = []
+    others: list[Path] = []
+    for file in files:
+        (known if is_dicom(file) else others).append(file)
+    broken = _no_dicom(place, others)
     for file in tqdm(known, desc="headers", unit="file", disable=len(known) < MANY, leave=False):
         path = file.relative_to(place).as_posix() if file != place else file.name
         try:
@@ -104,6 +111,20 @@ def planes(place: Path, files: Iterable[Path]) -> tuple[list[Plane], dict[str, s
         except Exception as error:  # a damaged header raises whatever its damage leads to
             broken[path] = f"cannot be read as DICOM: {error or type(error).__name__}"
     return found, broken
+
+
+def _no_dicom(place: Path, others: Iterable[Path]) -> dict[str, str]:
+    """What lies there and is no DICOM, many files of one kind together."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for file in others:
+        name = file.relative_to(place).as_posix() if file != place else file.name
+        kinds["empty" if not file.stat().st_size else file.suffix.lower()].append(name)
+    found: dict[str, str] = {}
+    for kind, names in kinds.items():
+        why = "is empty" if kind == "empty" else "no DICOM"
+        few = names if len(names) <= 3 or kind in LIKE_DICOM else [f"{len(names)} files *{kind}"]
+        found |= dict.fromkeys(few, why)
+    return found
 
 
 def _of_file(file: Path, path: str) -> list[Plane]:

@@ -1,5 +1,7 @@
 """Picture files in folders: which ones there are, what they are called, what is left out."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -7,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from course_lib.data.own import files, pixels, tables
 from course_lib.data.own.kinds import LeftOut
 from course_lib.errors import CourseError
+
+TELLING = (".json", ".csv", ".tsv", ".xml", ".txt", ".yaml", ".yml")
+ABOUT = re.compile(r"readme|licen[cs]e|citation|changes|about", re.IGNORECASE)
 
 
 def pictures(place: Path) -> list[Path]:
@@ -32,6 +37,24 @@ def names(below: Sequence[str]) -> list[str]:
         if max(Counter(short).values(), default=0) < 2:
             return list(map(tables.readable, short))
     return list(map(tables.readable, below))
+
+
+def beside(place: Path) -> tuple[list[LeftOut], list[LeftOut]]:
+    """What lies beside pictures and may say something of them: files that are broken, and those in
+    which nothing was understood."""
+    broken, unread = [], []
+    for file in files.within(place):
+        if file.suffix.lower() in TELLING and not ABOUT.match(file.name):
+            name = file.relative_to(place).as_posix()
+            try:
+                text = file.read_text("utf-8-sig")
+                if file.suffix.lower() == ".json":
+                    json.loads(text)
+            except (OSError, ValueError, RecursionError) as error:
+                broken.append(LeftOut(name, f"{name} cannot be read: {error}"))
+                continue
+            unread.append(LeftOut(name, "no boxes, labels or masks that are understood"))
+    return broken, unread
 
 
 def left_out(place: Path, faults: Sequence[LeftOut], skip: bool) -> tuple[LeftOut, ...]:

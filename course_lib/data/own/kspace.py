@@ -76,17 +76,25 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> KSpace:
 
     Raises CourseError that names all files that cannot be used, unless they are to be left out.
     """
-    ours = [file for file in _files(place) if _is_ours(file)]
-    paths = [file.relative_to(place).as_posix() for file in ours]
     found: dict[str, tuple[Acquisition, str]] = {}
     bad: dict[str, str] = {}
+    ours, real = [], []
+    for file in _files(place):
+        path = file.relative_to(place).as_posix()
+        if _is_ours(file):
+            ours.append(file)
+        elif why := _broken(file):
+            bad[path] = why
+        else:
+            real.append(LeftOut(path, "real numbers, no k-space"))
+    paths = [file.relative_to(place).as_posix() for file in ours]
     for file, path in zip(ours, paths, strict=True):
         try:
             found[path] = _acquisition(file, path)
         except CourseError as error:
             bad[path] = str(error).rstrip(".")
     if not (reading.skip and found):
-        checks.refuse(place, bad, len(paths))
+        checks.refuse(place, bad, len(found) + len(bad))
     known = list(found)
     people = _people(known, [patient for _, patient in found.values()], reading)
     named = [PARTS.sub(r"\1/", path) for path in known]
@@ -101,7 +109,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> KSpace:
             for a, person in zip(acquired, people, strict=True)
         ),
         given=given.by_name([a.case for a in acquired], parts),
-        left_out=tuple(LeftOut(name, why) for name, why in bad.items()),
+        left_out=(*(LeftOut(name, why) for name, why in bad.items()), *real),
         notes=(*_notes(acquired), f"{len(set(people))} subjects.", *said),
     )
 
@@ -122,6 +130,17 @@ def _is_ours(file: Path) -> bool:
         return np.iscomplexobj(np.load(file, mmap_mode="r"))
     except (ValueError, OSError, EOFError):
         return False
+
+
+def _broken(file: Path) -> str:
+    """Why a file is none of its kind, or nothing."""
+    if file.suffix.lower() != ".npy":
+        return "is no HDF5 file: it may be cut off, or a link to data that were not fetched"
+    try:
+        np.load(file, mmap_mode="r")
+    except (ValueError, OSError, EOFError) as error:
+        return f"cannot be read as an array: {error}"
+    return ""
 
 
 def _people(paths: list[str], patients: list[str], reading: Reading) -> list[str]:

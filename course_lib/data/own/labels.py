@@ -192,11 +192,16 @@ def _tables(place: Path) -> list[tuple[Path, list[dict[str, str]], str]]:
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
-    """The lines of a CSV by the names of its columns in small letters; none if it is broken."""
+    """The lines of a CSV by the names of its columns in small letters.
+
+    Raises CourseError when it is no text in UTF-8.
+    """
     try:
         text = file.read_text("utf-8-sig")
-    except (UnicodeError, OSError):
-        return []
+    except (UnicodeError, OSError) as error:
+        raise CourseError(
+            f"{file} cannot be read as a CSV: {error}. Save it again as CSV in UTF-8."
+        ) from error
     first = text.partition("\n")[0]
     lines = list(csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count)))
     head = [cell.strip().lower() for cell in lines[0]] if lines else []

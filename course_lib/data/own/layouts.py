@@ -17,6 +17,7 @@ from course_lib.data.own.kinds import LeftOut
 from course_lib.data.own.reading import Reading
 from course_lib.errors import CourseError
 
+DICOM = "files of DICOM"
 RANKS = ("dseg", "seg", "segm", "segmentation", "label", "labels", "labelmap", "1stho")
 
 
@@ -100,12 +101,22 @@ def no_volumes(place: Path) -> list[LeftOut]:
     kinds: dict[str, list[str]] = defaultdict(list)
     for file in files.within(place):
         if not is_volume(file) and not file.name.lower().endswith(COMPANIONS):
-            kinds[file.suffix.lower()].append(file.relative_to(place).as_posix())
+            kind = DICOM if _is_dicom(file) else file.suffix.lower()
+            kinds[kind].append(file.relative_to(place).as_posix())
     left = []
     for kind, names in kinds.items():
+        if kind == DICOM:
+            why = "not read beside NIfTI, NRRD or MHA: name the folder of the DICOM alone"
+            left.append(LeftOut(f"{len(names)} {DICOM}", why))
+            continue
         shown = names if len(names) <= 3 else [f"{len(names)} files *{kind}"]
         left += [LeftOut(name, "no volume") for name in shown]
     return left
+
+
+def _is_dicom(file: Path) -> bool:
+    with open(file, "rb") as opened:
+        return opened.read(132)[128:] == b"DICM"
 
 
 def _of_one_contrast(

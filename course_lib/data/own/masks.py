@@ -74,10 +74,11 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Masked:
     files that cannot be read and masks of another size, unless the user skips them; and for masks
     whose values are no labels.
     """
-    found = pairs(place)
+    found, shared = _unshared(pairs(place))
     open_ = picture_sets.opened([each.file for each in found.images])
     faults = [LeftOut(each.path, "has no mask") for each in found.bare]
     faults += [LeftOut(each.path, "has no picture") for each in found.lone]
+    faults += shared
     faults += open_.left_out
     sizes = [shape[::-1] for shape in open_.pictures.shapes]
     seen = mask_values.looked(
@@ -114,6 +115,21 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Masked:
         ),
     )
     return _seen_otherwise(data, below)
+
+
+def _unshared(found: Pairs) -> tuple[Pairs, list[LeftOut]]:
+    """The pairs without pictures that would share a mask: whose it is, nobody knows."""
+    owners: dict[Path, list[str]] = defaultdict(list)
+    for image, masks in zip(found.images, found.masks, strict=True):
+        for mask in masks:
+            owners[mask].append(image.path)
+    several = {mask: who for mask, who in owners.items() if len(who) > 1}
+    both = [p for p in zip(found.images, found.masks, strict=True) if not several.keys() & {*p[1]}]
+    faults = [
+        LeftOut(" and ".join(who), f"{' and '.join(who)} would share {mask.name}. Keep one of them")
+        for mask, who in several.items()
+    ]
+    return replace(found, images=[i for i, _ in both], masks=[m for _, m in both]), faults
 
 
 def _seen_otherwise(data: Masked, below: Sequence[str]) -> Masked:

@@ -25,7 +25,8 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Pictures:
     """
     found = folders.pictures(place)
     open_ = picture_sets.opened(found)
-    left_out = folders.left_out(place, open_.left_out, reading.skip)
+    broken, unread = folders.beside(place)
+    left_out = folders.left_out(place, (*open_.left_out, *broken), reading.skip)
     if not open_.positions:
         raise CourseError(f"{place} holds no picture that can be read.")
     below = folders.paths(place, [found[k] for k in open_.positions])
@@ -39,7 +40,7 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Pictures:
         names=tuple(names),
         subjects=tuple(people),
         given=given.by_name(names, split),
-        left_out=left_out,
+        left_out=(*left_out, *unread),
         notes=(*open_.notes, *subjects.said(below, reading), *of_split),
     )
 

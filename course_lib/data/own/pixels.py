@@ -79,7 +79,8 @@ def _stored(file: Path, numbers: bool) -> tuple[Decoded, int]:
         picture = Image.open(io.BytesIO(content))
     except UnidentifiedImageError:
         if file.suffix.lower() not in (".tif", ".tiff"):
-            raise
+            what = "its content is no picture" if content else "it is empty"
+            raise CourseError(f"{file} cannot be read as a picture: {what}.") from None
         return Decoded(_deep(file)), 1  # 64 bits, whole or float, are unknown to Pillow
     done = _one_frame(picture, file)
     tags = getattr(picture, "tag_v2", {})

@@ -58,8 +58,15 @@ def _of_json(content: object) -> dict[str, str]:
         names = value if isinstance(value, list) else [key]
         if any(isinstance(name, list | Mapping) for name in names):
             raise ValueError(f"the entry {key!r} is no list of names")
-        rows |= {str(n): str(key if isinstance(value, list) else value) for n in names}
+        for name in names:
+            _put(rows, str(name), str(key if isinstance(value, list) else value))
     return rows
+
+
+def _put(rows: dict[str, str], name: str, value: str) -> None:
+    """Raises ValueError when the table has said something else of the name before."""
+    if rows.setdefault(name, value) != value:
+        raise ValueError(f"it says two things of {name!r}: {rows[name]!r} and {value!r}")
 
 
 def _of_lines(text: str, suffix: str, columns: list[str]) -> dict[str, str]:
@@ -74,13 +81,20 @@ def _of_lines(text: str, suffix: str, columns: list[str]) -> dict[str, str]:
     if known is None:
         if any(len(line) != 2 for line in lines):
             raise ValueError(f"no column is called {' or '.join(columns)}")
-        return {line[0]: line[1] for line in lines}
+        return _rows((line[0], line[1]) for line in lines)
     value = head.index(known)
     name = next((k for k in range(len(head)) if k != value), value)
     short = [n for n, line in enumerate(lines, 1) if len(line) <= max(name, value)]
     if short:
         raise ValueError(f"line {short[0]} has too few columns")
-    return {line[name]: line[value] for line in lines[1:]}
+    return _rows((line[name], line[value]) for line in lines[1:])
+
+
+def _rows(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    rows: dict[str, str] = {}
+    for name, value in pairs:
+        _put(rows, name, value)
+    return rows
 
 
 def found(table: Mapping[str, str], path: str, *others: str) -> str | None:

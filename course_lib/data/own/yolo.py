@@ -1,11 +1,13 @@
 """YOLO: a text file with boxes for each picture (`images/`, `labels/`, `data.yaml`).
 
 A line is a class number and the box's middle and sides, `class x y width height`, in parts of the
-picture; or a class number and an outline `x y x y x y …`, whose box is taken. A picture without a
-text file shows nothing. Names of the classes: `data.yaml`, `classes.txt` or `obj.names`.
+picture; or a class number and an outline `x y x y x y …`, whose box is taken; of poses
+(`kpt_shape` in `data.yaml`) the box before the points is taken. A picture without a text file shows
+nothing. Names of the classes: `data.yaml`, `classes.txt` or `obj.names`.
 """
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -42,8 +44,11 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Boxed:
     alone = [each for each in found if not _text(each.file).is_file()]
     for each in found:
         if each not in alone:
-            _mark(each, names)
-    texts = {_text(file) for file in pictures}
+            _mark(each, names, pose="kpt_shape" in about)
+    texts = Counter(_text(file) for file in pictures)
+    for each in found:
+        if each not in alone and texts[_text(each.file)] > 1:
+            each.faults.append(f"{each.file.name} shares {_text(each.file).name} with another")
     wrong = [
         LeftOut(file.name, f"{file.name} has no picture")
         for file in files.within(place)
@@ -55,8 +60,12 @@ def read(place: Path, reading: Reading, unverified: bool = False) -> Boxed:
     return marked.boxed(place, found, order, reading, notes, wrong)
 
 
-def _mark(each: Marked, names: dict[int, str]) -> None:
-    """Adds the boxes of a picture's text file, or faults."""
+def _mark(each: Marked, names: dict[int, str], pose: bool) -> None:
+    """Adds the boxes of a picture's text file, or faults.
+
+    Arguments:
+        pose: whether points of the body follow each box.
+    """
     text = _text(each.file)
     for number, line in enumerate(text.read_text("utf-8-sig").splitlines(), 1):
         name = f"line {number} of {text.name}"
@@ -69,7 +78,8 @@ def _mark(each: Marked, names: dict[int, str]) -> None:
             each.faults.append(f"{name} has class {int(values[0])}, which has no name")
         else:
             label = names.get(int(values[0]), f"class {int(values[0])}")
-            each.boxes.append(Box(label, _corners(values[1:]), name, relative=True))
+            corners = _corners(values[1:5] if pose else values[1:])
+            each.boxes.append(Box(label, corners, name, relative=True))
 
 
 def _corners(values: list[float]) -> tuple[float, float, float, float]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 from course_lib.parts.augment import Change
 
 SHOWN = 6
@@ -32,14 +32,13 @@ def changes_explorer(patches: Tensor, names: tuple[str, ...], pixel_mm: float) -
     side = patches.shape[-1] * pixel_mm
     figure, axes = canvas(SHOWN, rows=len(patches), width=10.0, height=1.9 * len(patches))
     shown = [
-        axis.imshow(patches[k // SHOWN, 0], cmap="gray", vmin=-1000, vmax=400)
+        axis.imshow(patches[k // SHOWN, 0], **PIXELS, cmap="gray", vmin=-1000, vmax=400)
         for k, axis in enumerate(axes)
     ]
     for k, axis in enumerate(axes):
         axis.set(xticks=[], yticks=[])
         if k % SHOWN == 0:
             axis.set_ylabel(names[k // SHOWN])
-    axes[0].set_title("as it was")
     figure.colorbar(shown[0], ax=axes, label="HU", extend="both", shrink=0.8)
 
     def draw(turn: float, shift: float, scale: float, noise: float) -> Picture:
@@ -47,7 +46,7 @@ def changes_explorer(patches: Tensor, names: tuple[str, ...], pixel_mm: float) -
         for picture, each in zip(shown, values, strict=True):
             picture.set_data(each)
         largest = 10 * (1 + scale)
-        axes[1].set_title(f"a 10 mm nodule may become {largest:.0f} mm" if scale else "changed")
+        figure.suptitle(f"Left as it was; beside it, a 10 mm nodule may become {largest:.0f} mm")
         return Picture(
             figure,
             f"Patches {side:.0f} mm wide of {' and '.join(names)} nodules and {SHOWN - 1} random "

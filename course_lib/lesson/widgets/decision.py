@@ -69,7 +69,7 @@ def decision_explorer(probability: Tensor, label: Tensor, names: tuple[str, str]
         cut.set_xdata([threshold, threshold])
         point.set_data([alarm], [found])
         left.set_title(f"cut at {threshold:.2f}")
-        right.set_title(f"{found:.0%} found, {alarm:.0%} false alarms; {said}")
+        right.set_title(f"{found:.0%} found, {alarm:.0%} false alarms;\n{said}")
         return Picture(
             figure,
             f"Left: histograms of the probabilities of both classes, cut at {threshold:.2f}. "

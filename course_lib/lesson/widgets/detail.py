@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 from course_lib.metrics.image import psnr
 from course_lib.physics.degradation import degrade
 from course_lib.physics.resolution import enlarge
@@ -37,9 +37,9 @@ def detail_explorer(image: Tensor, pixel_mm: float, factor: int = 3) -> Explorer
 
     # Made once: moving a slider only puts new numbers into the same pictures.
     figure, axes = canvas(3, width=11.0, height=3.6)
-    shown = [axis.imshow(image, **options) for axis in axes[:2]]
+    shown = [axis.imshow(image, **PIXELS, **options) for axis in axes[:2]]
     figure.colorbar(shown[1], ax=axes[:2], label="HU", extend="both", shrink=0.8)
-    error = axes[2].imshow(image * 0, cmap="PuOr", vmin=-300, vmax=300, extent=extent)
+    error = axes[2].imshow(image * 0, **PIXELS, cmap="PuOr", vmin=-300, vmax=300, extent=extent)
     figure.colorbar(error, ax=axes[2], label="HU", extend="both", shrink=0.8)
     for axis in axes:
         axis.set_xlabel("mm")

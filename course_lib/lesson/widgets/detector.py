@@ -3,7 +3,7 @@
 import torch
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import BLUE, ORANGE, Picture, canvas
+from course_lib.lesson.picture import BLUE, ORANGE, PIXELS, Picture, canvas
 from course_lib.metrics.detection import alarms_and_hits
 from course_lib.parts.detection.boxes import as_lists
 
@@ -52,7 +52,7 @@ def detector_explorer(prediction: dict, batch: dict, name: str = "detector") -> 
     answers = Answers(prediction, batch)
     low, high = answers.range
     figure, (left, right) = canvas(2, width=9.5, height=4.0)
-    shown = left.imshow(answers.image[0], cmap="gray", vmin=-1000, vmax=400)
+    shown = left.imshow(answers.image[0], **PIXELS, cmap="gray", vmin=-1000, vmax=400)
     left.set(xticks=[], yticks=[])
     figure.colorbar(shown, ax=left, label="HU", extend="both")
     across, up = answers.curve()

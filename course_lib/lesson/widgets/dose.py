@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import BLUE, ORANGE, Picture, canvas
+from course_lib.lesson.picture import BLUE, ORANGE, PIXELS, Picture, canvas
 from course_lib.physics import ct
 
 VIEWS, ROI_MM = 180, 30.0
@@ -62,7 +62,7 @@ def dose_explorer(image: Tensor, pixel_mm: float, photons: float = 3e4) -> Explo
 
     # Made once: moving a slider only puts new numbers into the same lines.
     figure, (left, right) = canvas(2, width=9.5, height=4.0)
-    shown = left.imshow(image, cmap="gray", vmin=-600, vmax=400, extent=extent)
+    shown = left.imshow(image, **PIXELS, cmap="gray", vmin=-600, vmax=400, extent=extent)
     low, side = scan.roi.start * pixel_mm, (scan.roi.stop - scan.roi.start) * pixel_mm
     left.add_patch(Rectangle((low, low), side, side, fill=False, edgecolor=ORANGE, linewidth=1.5))
     left.set(xlabel="mm", ylabel="mm")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 from course_lib.physics import kspace_masks as masks
 from course_lib.physics import mr
 
@@ -14,8 +14,15 @@ PATTERNS = {
         size, r, 1, g, centre, regular=True
     ),
     "points": lambda size, r, g, centre: masks.gaussian_mask(size, r, 1, g, centre=centre),
-    "spokes": lambda size, r, g, centre: masks.radial_mask(size, r, 1, g),
+    "spokes": lambda size, r, g, centre: _spokes(size, r, g),
 }
+
+
+def _spokes(size: tuple[int, int], acceleration: float, generator: torch.Generator) -> Tensor:
+    """Spokes never reach the corners of k-space: at acceleration 1 all samples stand for them."""
+    if acceleration <= 4 / torch.pi:
+        return torch.ones(1, 1, *size)
+    return masks.radial_mask(size, acceleration, 1, generator)
 
 
 def undersampled(
@@ -49,13 +56,14 @@ def kspace_explorer(picture: Tensor, pixel_mm: float) -> Explorer:
     left.set_facecolor("#9ecae1")
     edge = 1 / (2 * pixel_mm)
     extent = (-edge, edge, edge, -edge)
-    samples = left.imshow(spectrum, cmap="gray", vmin=-2, vmax=float(spectrum.max()), extent=extent)
-    samples.set_interpolation("none")
+    samples = left.imshow(
+        spectrum, **PIXELS, cmap="gray", vmin=-2, vmax=float(spectrum.max()), extent=extent
+    )
     left.set(title="What was measured (blue: nothing)")
     left.set(xlabel="frequency (1/mm), phase encoding", ylabel="frequency (1/mm), readout")
     figure.colorbar(samples, ax=left, label="log₁₀ of the magnitude")
     shown = right.imshow(
-        picture[0, 0].abs(), cmap="gray", vmin=0, vmax=bright, extent=(0, side, side, 0)
+        picture[0, 0].abs(), **PIXELS, cmap="gray", vmin=0, vmax=bright, extent=(0, side, side, 0)
     )
     right.set(xlabel="mm", ylabel="mm")
     figure.colorbar(shown, ax=right, label="a.u.", extend="max")
@@ -65,7 +73,7 @@ def kspace_explorer(picture: Tensor, pixel_mm: float) -> Explorer:
         share = 100 * float(mask.mean())
         samples.set_data(spectrum.masked_fill(mask == 0, torch.nan))
         shown.set_data(image)
-        right.set_title(f"zero-filled from {share:.0f} % of the samples: error {error:.0f} %")
+        right.set_title(f"zero-filled, {share:.0f} % of the samples:\nerror {error:.0f} %")
         return Picture(
             figure,
             f"Left: k-space of a brain slice, sampled by {pattern} at {acceleration}-fold "

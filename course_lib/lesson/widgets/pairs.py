@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 from course_lib.physics import fields
 from course_lib.physics.misalignment import misalignment
 
@@ -48,8 +48,8 @@ def pairs_explorer(source: Tensor, target: Tensor, pixel_mm: float, mm: float = 
 
     # Made once: moving a slider only puts new numbers into the same pictures.
     figure, axes = canvas(3, width=11.0, height=3.6)
-    axes[0].imshow(source, cmap="gray", extent=extent)
-    shown = axes[1].imshow(target, cmap="gray", vmin=-200, vmax=1200, extent=extent)
+    axes[0].imshow(source, **PIXELS, cmap="gray", extent=extent)
+    shown = axes[1].imshow(target, **PIXELS, cmap="gray", vmin=-200, vmax=1200, extent=extent)
     figure.colorbar(shown, ax=axes[1], label="HU", extend="both", shrink=0.8)
     contour: list = []
 

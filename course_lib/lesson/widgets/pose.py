@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 from course_lib.parts.registration.pose import drr_of
 from course_lib.physics import drr
 
@@ -34,9 +34,9 @@ def pose_explorer(case: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Explo
     target = drr_of(case, true, facts)
     landmarks = drr.place(case["points"], true)
     figure, (left, right) = canvas(2, width=9.5, height=4.2)
-    shown = left.imshow(target[0, 0], cmap="gray", vmin=0, vmax=float(target.max()))
+    shown = left.imshow(target[0, 0], **PIXELS, cmap="gray", vmin=0, vmax=float(target.max()))
     figure.colorbar(shown, ax=left, label="line integral")
-    error = right.imshow(torch.zeros_like(target[0, 0]), cmap="PuOr_r", vmin=-2, vmax=2)
+    error = right.imshow(torch.zeros_like(target[0, 0]), **PIXELS, cmap="PuOr_r", vmin=-2, vmax=2)
     figure.colorbar(error, ax=right, label="line integral")
     for axis in (left, right):
         axis.set(xlabel="detector pixels", ylabel="detector pixels")

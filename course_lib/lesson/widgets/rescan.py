@@ -4,7 +4,7 @@ import torch
 
 from course_lib.cases import Batch
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import BLUE, ORANGE, Picture, canvas
+from course_lib.lesson.picture import BLUE, ORANGE, PIXELS, Picture, canvas
 from course_lib.methods.base import Method
 from course_lib.physics.ct_site import Knobs, rescan
 
@@ -23,9 +23,11 @@ def rescan_explorer(method: Method, batch: Batch) -> Explorer:
     black, white = method.facts.window
     outline, label = batch["mask"][0, 0], batch["label"]
     figure, (left, middle, right) = canvas(3, width=10.5, height=3.4)
-    shown = left.imshow(batch["image"][0, 0], cmap="gray", vmin=black, vmax=white)
+    shown = left.imshow(batch["image"][0, 0], **PIXELS, cmap="gray", vmin=black, vmax=white)
     figure.colorbar(shown, ax=left, label="HU", location="bottom", shrink=0.8)
-    heat = middle.imshow(torch.zeros_like(batch["image"][0, 0]), cmap="cividis", vmin=0, vmax=1)
+    heat = middle.imshow(
+        torch.zeros_like(batch["image"][0, 0]), **PIXELS, cmap="cividis", vmin=0, vmax=1
+    )
     figure.colorbar(heat, ax=middle, label="probability of a pixel", location="bottom", shrink=0.8)
     for axis in (left, middle):
         axis.contour(outline.float(), levels=[0.5], colors=[ORANGE], linewidths=1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 
 # name → (centre, width) in HU
 PRESETS = {"soft tissue": (40, 400), "lung": (-600, 1500), "bone": (500, 2000)}
@@ -26,10 +26,10 @@ def slice_explorer(
     extent = (0, image.shape[2] * column_mm, image.shape[1] * row_mm, 0)
 
     # Made once: moving a slider only puts new numbers into the same picture.
-    figure, (axis,) = canvas(width=6.0, height=5.0)
-    shown = axis.imshow(image[0], cmap="gray", extent=extent)
+    figure, (axis,) = canvas(width=6.0, height=5.6)
+    shown = axis.imshow(image[0], **PIXELS, cmap="gray", extent=extent)
     axis.set(xlabel="mm (patient's right to left)", ylabel="mm (front to back)")
-    figure.colorbar(shown, ax=axis, label="HU", extend="both")
+    figure.colorbar(shown, ax=axis, label="HU", extend="both", location="bottom", shrink=0.8)
 
     def draw(slice_number: int, window: str, centre: int, width: int) -> Picture:
         low, high = centre - width / 2, centre + width / 2

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import BLUE, ORANGE, Picture, canvas
+from course_lib.lesson.picture import BLUE, ORANGE, PIXELS, Picture, canvas
 from course_lib.metrics.segmentation import dice, one_hot
 
 
@@ -53,7 +53,7 @@ def threshold_explorer(image: Tensor, label: Tensor, names: tuple[str, ...]) -> 
     slice_of = Threshold(image, label)
     figure, (left, right) = canvas(2, width=8.5, height=4.2)
     for axis in (left, right):
-        axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+        axis.imshow(image, **PIXELS, cmap="gray", vmin=0, vmax=1)
         axis.set(xticks=[], yticks=[])
     drawn: list = []
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 from course_lib.physics import ct
 
 VIEWS = 180
@@ -60,13 +60,14 @@ def views_explorer(image: Tensor, pixel_mm: float, photons: float = 1e5) -> Expl
     # Made once: moving a slider only puts new numbers into the same pictures.
     figure, (left, right) = canvas(2, width=9.5, height=4.0)
     field = (0, side, side, 0)
-    shown = left.imshow(scan.image[0, 0], cmap="gray", vmin=-1000, vmax=400, extent=field)
+    shown = left.imshow(scan.image[0, 0], **PIXELS, cmap="gray", vmin=-1000, vmax=400, extent=field)
     left.set(xlabel="mm", ylabel="mm")
     figure.colorbar(shown, ax=left, label="HU", extend="both")
     right.set_facecolor("#9ecae1")
     extent = (-wide, wide, 180, 0)
-    rays = right.imshow(scan.clean[0, 0], cmap="gray", aspect="auto", vmin=0, extent=extent)
-    rays.set_interpolation("none")
+    rays = right.imshow(
+        scan.clean[0, 0], **PIXELS, cmap="gray", aspect="auto", vmin=0, extent=extent
+    )
     right.set(title="What was measured (blue: nothing)")
     right.set(xlabel="detector (mm)", ylabel="angle of the view (degrees)")
     figure.colorbar(rays, ax=right, label="line integral")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_lib.lesson.live import Explorer
-from course_lib.lesson.picture import Picture, canvas
+from course_lib.lesson.picture import PIXELS, Picture, canvas
 from course_lib.physics import fields
 
 EVERY = 3  # grid lines lie so many pixels apart
@@ -50,20 +50,23 @@ def warp_explorer(image: Tensor, pixel_mm: float) -> Explorer:
     shape = warp.image.shape[2:]
     figure, (left, right) = canvas(2, width=9.5, height=4.2)
     top = float(warp.image.quantile(0.995))
-    shown = left.imshow(warp.image[0, 0], cmap="gray", vmin=0, vmax=top)
+    extent = (0, shape[1] * pixel_mm, shape[0] * pixel_mm, 0)
+    shown = left.imshow(warp.image[0, 0], **PIXELS, cmap="gray", vmin=0, vmax=top, extent=extent)
     rows = [left.plot([], [], color="#e69f00", linewidth=0.6)[0] for _ in range(0, shape[0], EVERY)]
     columns = [
         left.plot([], [], color="#e69f00", linewidth=0.6)[0] for _ in range(0, shape[1], EVERY)
     ]
-    left.set(xlabel="pixels", ylabel="pixels", xlim=(0, shape[1] - 1), ylim=(shape[0] - 1, 0))
-    area = right.imshow(torch.ones(shape), cmap="PuOr_r", vmin=-1, vmax=3)
+    left.set(xlabel="mm", ylabel="mm", xlim=extent[:2], ylim=extent[2:])
+    ones = torch.ones(shape)
+    area = right.imshow(ones, **PIXELS, cmap="PuOr_r", vmin=-1, vmax=3, extent=extent)
     figure.colorbar(area, ax=right, label="determinant (1: area kept, below 0: folded)")
-    right.set(xlabel="pixels", ylabel="pixels")
+    right.set(xlabel="mm", ylabel="mm")
 
     def draw(strength: float, smoothness: float, integrate: bool) -> Picture:
         warped, determinant, places, folded = warp(
             strength / pixel_mm, smoothness / pixel_mm, integrate
         )
+        places = (places + 0.5) * pixel_mm  # a pixel's middle
         shown.set_data(warped)
         area.set_data(determinant)
         for number, line in enumerate(rows):

@@ -30,7 +30,8 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
-from course_lib.methods.base import Loss, Method, Stage
+from course_lib.methods.base import Loss, Stage
+from course_lib.methods.classification import Classifier
 from course_lib.parts.cells import Cells
 from course_lib.parts.intensity import unit_range
 from course_lib.parts.resnet import ResNet
@@ -69,7 +70,7 @@ def at_least(box: tuple[int, int, int, int], side: int, size: tuple[int, int]) -
     return corner[0], corner[1], corner[0] + side, corner[1] + side
 
 
-class AGCNN(Method):
+class AGCNN(Classifier):
     """Global branch, local branch on the attended crop, and their fusion.
 
     Arguments:
@@ -139,7 +140,7 @@ class AGCNN(Method):
         unit = 2 * unit_range(batch["image"], self.facts.window) - 1
         last = self.whole.maps(unit)[-1]
         pooled = last.flatten(2).mean(2)
-        scores = {"global": self.whole.head(pooled)}
+        scores = {"global": self.whole.head(self.dropped(pooled))}
         if self.stage == "global":
             return scores
         size = unit.shape[-2], unit.shape[-1]
@@ -151,8 +152,8 @@ class AGCNN(Method):
         crops = [F.interpolate(c, size=size, mode="bilinear", align_corners=False) for c in crops]
         near = self.local.features(torch.cat(crops))
         return scores | {
-            "local": self.local.head(near),
-            "fusion": self.fusion(torch.cat([pooled, near], 1)),
+            "local": self.local.head(self.dropped(near)),
+            "fusion": self.fusion(self.dropped(torch.cat([pooled, near], 1))),
         }
 
     def losses(self, batch: Batch) -> Iterator[Loss]:

@@ -113,8 +113,8 @@ class CurriculumLearning(ResNetBaseline):
         share = self.pace(self.done)
         if share >= 1:
             self.easiest = None
-            return sample(train, count)
+            return super().draw(train, sample, count)
         many = max(2, round(share * len(self.ranking)))
         if self.easiest is None or len(self.easiest) != many:
             self.easiest = train.subset(self.ranking[:many])
-        return sample(self.easiest, count)
+        return super().draw(self.easiest, sample, count)

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases, Facts
 from course_lib.errors import CourseError
-from course_lib.methods.base import Loss, Method, Stage
+from course_lib.methods.base import Loss, Stage
+from course_lib.methods.classification import Classifier
 from course_lib.parts.classification.backbone import as_pictures
 from course_lib.parts.efficientnet_lite import FEATURES, GROUPS, EfficientNetLite0
 from course_lib.parts.intensity import unit_range
@@ -42,7 +43,7 @@ STAGES = {
 """Weights to start from → the stages of the training."""
 
 
-class FineTuning(Method):
+class FineTuning(Classifier):
     """A pre-trained network with a new head.
 
     Arguments:
@@ -114,12 +115,13 @@ class FineTuning(Method):
         return players
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam; the new head, the last two parameters, learns faster."""
+        """As for all; the new head, the last two parameters, learns faster."""
         body, head = parameters[:-2], parameters[-2:]
         scratch = self.weights != "imagenet"
         rate = 1e-3 if scratch else self.learning_rate
         groups = [{"params": head, "lr": 1e-3 if scratch else 10 * self.learning_rate}]
-        return torch.optim.Adam([*groups, {"params": body, "lr": rate}] if body else groups)
+        groups += [{"params": body, "lr": rate}] if body else []
+        return torch.optim.AdamW(groups, weight_decay=self.decay)
 
     def features(self, image: Tensor) -> Tensor:
         """(N, C, …) in the window's unit → (N, 1280)."""
@@ -134,7 +136,7 @@ class FineTuning(Method):
             label = (torch.arange(len(image), device=image.device) < half).long()
             yield self.stage, F.cross_entropy(self.source(self.features(image)), label)
         else:
-            scores = self.head(self.features(batch["image"]))
+            scores = self.head(self.dropped(self.features(batch["image"])))
             yield self.stage, F.cross_entropy(scores, batch["label"])
 
     def predict(self, batch: Batch) -> Tensor:

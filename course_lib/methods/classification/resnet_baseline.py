@@ -19,12 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.cases import Batch, Facts
-from course_lib.methods.base import Loss, Method
+from course_lib.methods.base import Loss
+from course_lib.methods.classification import Classifier
 from course_lib.parts.intensity import unit_range
 from course_lib.parts.resnet import ResNet
 
 
-class ResNetBaseline(Method):
+class ResNetBaseline(Classifier):
     """A ResNet from scratch.
 
     Arguments:
@@ -43,7 +44,8 @@ class ResNetBaseline(Method):
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores (N, classes)."""
-        return self.network(2 * unit_range(batch["image"], self.facts.window) - 1)
+        features = self.network.features(2 * unit_range(batch["image"], self.facts.window) - 1)
+        return self.network.head(self.dropped(features))
 
     def losses(self, batch: Batch) -> Iterator[Loss]:
         """Cross-entropy."""

@@ -10,13 +10,13 @@ halves alone, by the two crossed errors and a consensus term that is *subtracted
 would ask the outputs to agree instead of to be right together. Because the difference has no lower
 bound of its own, the mean is held near the full scan by a weak term, and the weights are damped:
 
-    loss = crossed + c · ¼ ||f₁ - f₂||² + r · mean (z - x)² + decay,     c = -1
+    loss = crossed - c · ¼ ||f₁ - f₂||² + r · mean (z - x)² + decay,     c = 1
 
 Input: `half_a`, `half_b` (N, 1, H, W) HU, and `low_dose` of both halves, which only the weak term
 sees. No clean image anywhere. Shrunk: two RED-CNNs of 24 maps instead of two U-Nets, so that both
 together are about as large as the one of `noise2noise.py`. r and the decay are not known to us.
 
-Wu et al. 2019, MICCAI, pp. 741-749, arXiv:1906.03639.
+Wu et al. 2019, MICCAI, pp. 741-749, doi 10.48550/arXiv.1906.03639.
 """
 
 from collections.abc import Iterator
@@ -33,17 +33,22 @@ from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 
 class ConsensusNet(Method):
     """Two networks and their mean. `crossed`, `consensus`, `anchor`: weights of the three terms;
-    the paper's consensus is -1, and +1 is the mistake it warns of."""
+    `wrong_sign` adds the consensus instead of subtracting it."""
 
     learning_rate = REDCNN.learning_rate
     decay = 1e-6
 
     def __init__(
-        self, crossed: float = 1.0, consensus: float = -1.0, anchor: float = 0.01, width: int = 24
+        self,
+        crossed: float = 1.0,
+        consensus: float = 1.0,
+        anchor: float = 0.01,
+        width: int = 24,
+        wrong_sign: bool = False,
     ) -> None:
         super().__init__()
         self.crossed, self.consensus, self.anchor = crossed, consensus, anchor
-        self.width = width
+        self.width, self.wrong_sign = width, wrong_sign
 
     def build(self, facts: Facts) -> None:
         """One network for each half."""
@@ -67,7 +72,7 @@ class ConsensusNet(Method):
         first, second = self(batch)
         terms = {
             "crossed": (F.mse_loss(first, b) + F.mse_loss(second, a)) / 2,
-            "consensus": F.mse_loss(first, second) / 4,
+            "consensus": F.mse_loss(first, second) / (4 if self.wrong_sign else -4),
             "anchor": F.mse_loss((first + second) / 2, both),
         }
         yield "network", self.weighted(terms)

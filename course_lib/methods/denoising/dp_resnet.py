@@ -31,7 +31,7 @@ from course_lib.cases import Batch, Cases, Facts, random_index
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method, Sample, Stage
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 
 DOMAINS = ("both", "projections", "images")
 SLICES, SIDE = 5, 40

@@ -48,7 +48,9 @@ def generator(width: int = 16, context: bool = True) -> nn.Sequential:
     modules: list[nn.Module] = []
     for number, (before, after) in enumerate(pairwise([1, *[width] * (LAYERS - 1), 1])):
         deep = 3 if context and number % 2 else 1
-        modules += [nn.Conv3d(before, after, (deep, 3, 3)), nn.ReLU(inplace=True)]
+        convolution = nn.Conv3d(before, after, (deep, 3, 3))
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        modules += [convolution, nn.ReLU(inplace=True)]
     return nn.Sequential(*modules)
 
 

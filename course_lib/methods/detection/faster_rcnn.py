@@ -12,8 +12,11 @@ both trained together, the proposals taken as given; the four terms' weights, on
 Sampling does here what the focal loss does in RetinaNet. Against the paper: of the anchors and of
 the regions a quarter are objects instead of half; an anchor is an object from an IoU of 0.5 on
 instead of 0.7, because nodules are small; and the other anchors are the highest-scoring ones of 512
-random ones instead of random ones. True boxes, exact and jittered, are among the training regions,
-or the head would see no object before the RPN finds one.
+random ones instead of random ones. Of the proposals, those that overlap a surer one by more than an
+IoU of 0.5 are dropped (0.7 in the paper), of the answers by more than 0.3. A region is an object
+from an IoU of 0.5 on, as in the paper, and background below 0.3 (0.1 to 0.5 in the paper). True
+boxes, exact and jittered, are among the training regions, or the head would see no object before
+the RPN finds one.
 
 Images (N, C, H, W) HU → boxes (N, 100, 4) pixels, scores, labels. Shrunk: a small backbone with a
 pyramid (the finest map, stride 4, serves both stages), 32 maps, square anchors of six sizes, head
@@ -28,7 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Facts
-from course_lib.methods.base import Method
+from course_lib.methods.detection import Detector
 from course_lib.metrics.detection import box_iou
 from course_lib.parts.detection.boxes import (
     anchors,
@@ -52,13 +55,14 @@ REGION_CODE = torch.tensor([10.0, 10.0, 5.0, 5.0])
 proposals are small."""
 
 
-class FasterRCNN(Method):
+class FasterRCNN(Detector):
     """`proposals`: regions per image that reach the second stage, more where the data's facts say
     that an image holds many things (`most_boxes`); `context`: the side of the region
     looked at over the side of the proposal; `objectness`, `proposal_box`, `region_class`,
     `region_box`: weights of the terms."""
 
     learning_rate = 1.5e-3
+    overlap = 0.3
 
     def __init__(
         self,
@@ -163,7 +167,7 @@ class FasterRCNN(Method):
             best, label = scores[:, 1:].max(1)
             code = codes[torch.arange(len(codes)), label] / REGION_CODE.to(codes)
             boxes = decode(code, boxes)
-            keep = suppress_classes(boxes, best, label, 0.3)
+            keep = suppress_classes(boxes, best, label, self.overlap)
             found.append((boxes[keep], best[keep], label[keep]))
         return padded(found)
 

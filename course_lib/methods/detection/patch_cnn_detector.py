@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases, Facts
-from course_lib.methods.base import Method, Stage
+from course_lib.methods.base import Stage
+from course_lib.methods.detection import Detector
 from course_lib.parts.detection.boxes import padded, suppress_classes, targets
 from course_lib.parts.detection.pyramid import normalised
 
@@ -41,7 +42,7 @@ def classifier(channels: int, classes: int, width: int = 16) -> nn.Sequential:
     )
 
 
-class PatchCNNDetector(Method):
+class PatchCNNDetector(Detector):
     """`stride` between windows in pixels; `mining`: with the round of hard negatives."""
 
     learning_rate = 2e-3

@@ -13,7 +13,7 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.hounsfield import hounsfield
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from course_lib.physics import ct
 
 

@@ -28,7 +28,7 @@ from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.metrics.image import ssim
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import Scanner, scanner
+from course_lib.parts.scanner import Scanner, scanner
 
 
 def regulariser(inputs: int, width: int) -> nn.Sequential:

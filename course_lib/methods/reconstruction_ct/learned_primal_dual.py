@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import Scanner, scanner
+from course_lib.parts.scanner import Scanner, scanner
 
 MEMORY, GAIN = 5, 100.0
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import Scanner, scanner
+from course_lib.parts.scanner import Scanner, scanner
 
 GRADIENT_NORM = 8**0.5
 

@@ -12,8 +12,8 @@ pixel cross-entropy. Training is decoupled: first kU-Net alone, then the LSTMs o
 features, last both. Input and output (N, 1, D, H, W), any depth.
 
 Shrunk: U-Nets of 8 to 32 maps, states of 8 and 4. The survey has the LSTM run along all three
-axes; that is PyraMiD-LSTM, this one goes along z only. Each stage starts anew at the full rate,
-the last one, on pretrained networks, too; kU-Net alone has half of the steps.
+axes; that is PyraMiD-LSTM, this one goes along z only. The rate falls over the whole training: no
+stage puts a network that has learnt back to the full rate. kU-Net alone has half of the steps.
 
 Chen, Yang, Zhang, Alber & Chen 2016, NeurIPS, doi 10.48550/arXiv.1609.01006.
 """
@@ -89,7 +89,6 @@ class KUNetBDCLSTM(Segmenter):
     """The two networks. `context=False` leaves kU-Net alone, with all the steps."""
 
     network: Reader
-    schedule = "stage"  # each network starts at the full rate when its turn comes
 
     def __init__(self, context: bool = True) -> None:
         super().__init__()
@@ -121,10 +120,12 @@ class KUNetBDCLSTM(Segmenter):
         """Cross-entropy of whichever answers the stage trains."""
         read, alone = self.network(standardise(batch), self.stage != "slices")
         learning = {"slices": (alone,), "stack": (read,), "both": (alone, read)}[self.stage]
-        first, *others = (damped_cross_entropy(scores, batch["label"]) for scores in learning)
+        first, *others = (
+            damped_cross_entropy(scores.float(), batch["label"]) for scores in learning
+        )
         yield self.stage, sum(others, first)
 
     def scores(self, batch: Batch) -> Tensor:
         """Class scores: with context once the LSTMs have been trained."""
         read, alone = self.network(standardise(batch), self.stage != "slices")
-        return alone if read is None else read
+        return (alone if read is None else read).float()

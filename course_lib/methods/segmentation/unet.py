@@ -12,9 +12,8 @@ W), each slice by itself.
 
 Options: `skips=False` cuts the skips; `loss` takes another loss; `dims=3` makes it the 3D U-Net;
 `border` is w₀. Shrunk: 12 to 96 maps in four levels instead of 64 to 1024
-in five. Same padding instead of valid convolutions and cropping, batch normalisation (2015 had
-none), and no augmentation on the fly, which is half of the paper: heads are deformed once, when
-they are drawn, and then seen again and again.
+in five. Same padding instead of valid convolutions and cropping, and batch normalisation (2015 had
+none). As in the paper, what it learns from is bent anew each time.
 
 Ronneberger, Fischer & Brox 2015, MICCAI, doi 10.1007/978-3-319-24574-4_28.
 """

@@ -9,7 +9,7 @@ with p the softmax probabilities of (N, 1, D, H, W) voxels. Options: `loss`, ano
 with; `kernel=5` as in the paper.
 
 Shrunk: 4 stages of 8 to 48 maps and 3x3x3 kernels instead of 5 stages of 16 to 256 and 5x5x5.
-Batch normalisation, as most later versions have; augmentation lies in the data.
+Batch normalisation, as most later versions have. Augmentation bends the slices' plane only.
 
 Milletari, Navab & Ahmadi 2016, 3DV, doi 10.1109/3DV.2016.79.
 """
@@ -89,6 +89,8 @@ class VNet(Segmenter):
         kernel: side of the filters, an odd number.
     Raises CourseError for another loss or kernel.
     """
+
+    mixed = False  # no faster in 3D
 
     def __init__(
         self, widths: tuple[int, ...] = (8, 16, 32, 48), loss: str = "dice", kernel: int = 3

@@ -13,7 +13,7 @@ Data sets say how many nodules may be learnt from: `nodules/300`, `nodules/100`,
 Split by patient, once and for all. Nodules of training and validation patients lie in the left
 lung, those of test patients in the right: no test background was seen in training, but all are of
 one scan, and the intervals say nothing about others. Each test patient counts with one nodule. The
-test cases come a second time as "other scanner": the same, made smoother and noisier."""
+test cases come again as "other scanner": the same, made smoother and noisier."""
 
 import zlib
 from dataclasses import dataclass, replace
@@ -120,8 +120,7 @@ def _draw(pool: Cases, count: int, generator: torch.Generator) -> Cases:
     label = pool["label"][order]
     ranks = [order[label == c].tolist() for c in (0, 1)]
     few = min(count // 2, *map(len, ranks))
-    picked = ranks[0][: count - few] + ranks[1][:few]
-    return pool.subset(picked)
+    return pool.subset(ranks[0][: count - few] + ranks[1][:few])
 
 
 def _one_view(pool: Cases, group: str, word: str) -> Cases:

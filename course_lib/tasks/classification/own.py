@@ -186,6 +186,9 @@ FIELDS = {
     "wide_mask": Field("N 1 *wide", "class", "the same of `mask`", ("train",), "uint8"),
 }
 
+PIXELS = 16 * malignancy.SIDE * malignancy.SIDE
+"""Of the images of a step on the course's own data."""
+
 QUESTION = replace(
     malignancy.QUESTION,
     id="own",
@@ -194,6 +197,13 @@ QUESTION = replace(
     metrics=METRICS,
     metrics_of=of_classes,
     sources={PATH: ()},
+    plans={
+        **malignancy.QUESTION.plans,
+        "class": replace(
+            malignancy.QUESTION.plans["class"], steps=1000, seconds=110, pixels=PIXELS
+        ),
+        "long": replace(malignancy.QUESTION.plans["long"], pixels=PIXELS),
+    },
     make=make,
     score=score,
 )

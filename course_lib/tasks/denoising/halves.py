@@ -16,7 +16,7 @@ import torch
 from course_lib.cases import Batch, Cases, Facts, random_patches
 from course_lib.data.volume import Volume
 from course_lib.physics import ct
-from course_lib.tasks import ct_scans
+from course_lib.tasks import ct_patients, ct_scans
 from course_lib.tasks.base import Field, Splits
 from course_lib.tasks.denoising import low_dose
 from course_lib.tasks.denoising.low_dose import SIZES, TRAINING, Size
@@ -30,11 +30,18 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     return low_dose.scanned(dataset, SIZES[profile], seed, scan)
 
 
-def scan(volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[int, str]) -> Cases:
+def scan(
+    volume: Volume,
+    slices: list[int],
+    size: Size,
+    group: str,
+    seed: tuple[int, str],
+    chest: bool = True,
+) -> Cases:
     """Both halves, and the scan that they are together, as Cases; for scores the normal dose."""
     generator = ct_scans.generator("denoising halves", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm)
+    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     photons = ct_scans.exposure(clean, low_dose.LOW_PHOTONS / 2)
@@ -86,7 +93,7 @@ QUESTION = replace(
         ),
         "region": low_dose.FIELDS["region"],
     },
-    sources={"chest_ct+lung_tumours/halves": ("chest_ct", "lung_tumours")},
+    sources={f"{patients}/halves": needs for patients, needs in ct_patients.SOURCES.items()},
     make=lambda dataset, profile, seed: make(dataset.partition("/")[0], profile, seed),
     sample=sample,
 )

@@ -16,7 +16,7 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases, Facts, join, random_index
 from course_lib.data.volume import Volume
 from course_lib.physics import ct
-from course_lib.tasks import ct_scans
+from course_lib.tasks import ct_patients, ct_scans
 from course_lib.tasks.base import PARTS, Field, Plan, Splits
 from course_lib.tasks.denoising import low_dose
 from course_lib.tasks.denoising.low_dose import TRAINING
@@ -50,15 +50,15 @@ SIZES = {
 @lru_cache(maxsize=1)
 def make(dataset: str, profile: str, seed: int) -> Splits:
     """Scans the patients' stacks; the seed decides the noise."""
-    from course_lib.data.sets import chest_ct, lung_tumours
+    from course_lib.data.sets import chest_ct
 
     size, chest = SIZES[profile], chest_ct.load()
     blocks = [list(range(*block)) for block in TRAINING_BLOCKS[: size.blocks]]
     middles = ct_scans.middle(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
     tests = []
-    for patient in lung_tumours.load():
-        slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
-        tests.append(scan(patient, around(patient, slices), size, ct_scans.OTHER_PATIENTS, seed))
+    for patient, slices, crop in ct_patients.others(dataset.partition("/")[0], size.test_slices):
+        stacks = around(patient, slices)
+        tests.append(scan(patient, stacks, size, ct_scans.OTHER_PATIENTS, seed, crop))
     block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
     tests.append(scan(chest, around(chest, block), size, ct_scans.SAME_PATIENT, seed))
     return Splits(
@@ -74,7 +74,14 @@ def around(volume: Volume, slices: list[int]) -> list[list[int]]:
     return [[min(max(z + k, 0), last) for k in range(-reach, reach + 1)] for z in slices]
 
 
-def scan(volume: Volume, stacks: list[list[int]], size: Size, group: str, seed: int) -> Cases:
+def scan(
+    volume: Volume,
+    stacks: list[list[int]],
+    size: Size,
+    group: str,
+    seed: int,
+    chest: bool = True,
+) -> Cases:
     """Both scans of some stacks of slices of one patient, as Cases.
 
     Each slice is scanned once, so that stacks that overlap share its noise.
@@ -82,7 +89,7 @@ def scan(volume: Volume, stacks: list[list[int]], size: Size, group: str, seed: 
     slices = sorted({z for stack in stacks for z in stack})
     generator = ct_scans.generator("denoising neighbours", seed, f"{volume.subject} {group}")
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm)
+    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     low, normal = (
@@ -187,10 +194,11 @@ QUESTION = replace(
         "angles": "of the views, in degrees",
         "measured": "which of them were taken: all",
     },
-    sources={"chest_ct+lung_tumours/stacks": ("chest_ct", "lung_tumours")},
+    sources={f"{patients}/stacks": needs for patients, needs in ct_patients.SOURCES.items()},
     plans={
         "smoke": Plan(steps=4, batch=2, evaluations=1),
-        "class": Plan(steps=300, batch=4, evaluations=5),
+        "class": Plan(steps=300, batch=4, evaluations=5, seconds=60),
+        "long": Plan(steps=4500, batch=4, evaluations=12, seconds=900),
         "full": Plan(steps=40_000, batch=16, evaluations=40),
     },
     make=make,

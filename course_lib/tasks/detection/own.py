@@ -240,6 +240,9 @@ METRICS = {
     ),
 }
 
+PIXELS = 8 * nodules.PIXELS * nodules.PIXELS
+"""Of the images of a step on the course's own data."""
+
 QUESTION = replace(
     nodules.QUESTION,
     id="own",
@@ -256,6 +259,11 @@ QUESTION = replace(
     metrics=METRICS,
     metrics_of=lambda facts: METRICS | of_classes(facts),
     sources={PATH: ()},
+    plans={
+        **nodules.QUESTION.plans,
+        "class": replace(nodules.QUESTION.plans["class"], steps=800, seconds=110, pixels=PIXELS),
+        "long": replace(nodules.QUESTION.plans["long"], pixels=PIXELS),
+    },
     make=make,
     score=score,
     pictures=pictures,

@@ -31,7 +31,7 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases, Facts, join, random_index
 from course_lib.data.volume import Volume
 from course_lib.parts.hounsfield import relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from course_lib.physics import ct
 from course_lib.tasks import ct_patients, ct_scans
 from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits

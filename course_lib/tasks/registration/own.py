@@ -100,6 +100,7 @@ def _items(data: own.Pictures | own.Scans, skip: bool) -> tuple[list[Item], list
     if isinstance(data, own.Pictures):
         known = zip(data.names, data.subjects, strict=True)
         return [Item(k, name, who, (1.0, 1.0)) for k, (name, who) in enumerate(known)], []
+    own_use.one_unit(data, data.heads)
     large = own_use.far_larger(data, data.heads, skip)
     items = [
         Item(k, head.case, head.subject, head.spacing_mm)

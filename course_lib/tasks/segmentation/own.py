@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -101,9 +102,7 @@ def _usable(data: own.Scans, skip: bool) -> tuple[list[tuple[int, Head]], list[s
             "--skip leaves them out."
         )
     known = [(place, head) for place, head in known if head.case not in set(bare)]
-    if len(units := {head.unit: head.case for _, head in known}) > 1:
-        said = " and ".join(f"{case} holds {unit}" for unit, case in units.items())
-        raise CourseError(f"{said}; one network reads one unit. Say --unit HU or a.u.")
+    own_use.one_unit(data, [head for _, head in known])
     large = set(own_use.far_larger(data, [head for _, head in known], skip))
     notes = [f"Left out: {listed(bare)}: no label map."] if bare else []
     notes += [f"Left out: {listed(sorted(large))}: far larger than all others."] if large else []
@@ -250,11 +249,19 @@ def _resampled(scan: Volume, values: np.ndarray, grid: Grid, mode: str) -> Tenso
     return F.pad(given, edges, value=outside)
 
 
+PIXELS = 2 * prod(structures.SIZES["class"].piece)
+"""Of the images of a step on the course's own data."""
+
 QUESTION = replace(
     structures.QUESTION,
     id="own",
     title="Segmentation of your own volumes",
     sources={PATH: ()},
+    plans={
+        **structures.QUESTION.plans,
+        "class": replace(structures.QUESTION.plans["class"], steps=900, seconds=110, pixels=PIXELS),
+        "long": replace(structures.QUESTION.plans["long"], pixels=PIXELS),
+    },
     make=make,
     kinds=(),
 )

@@ -6,6 +6,7 @@ need a third dimension are not asked. A pixel has no size in millimetres: distan
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -241,8 +242,20 @@ QUESTION = replace(
     asked_of=asked_of,
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=280, batch=8, evaluations=5, seconds=60),
-        "long": Plan(steps=4200, batch=8, evaluations=12, seconds=900),
+        "class": Plan(
+            steps=500,
+            batch=8,
+            evaluations=5,
+            seconds=110,
+            pixels=2 * prod(structures.SIZES["class"].piece),
+        ),
+        "long": Plan(
+            steps=4200,
+            batch=8,
+            evaluations=12,
+            seconds=900,
+            pixels=2 * prod(structures.SIZES["class"].piece),
+        ),
         "full": Plan(steps=30_000, batch=16, evaluations=40),
     },
     make=make,

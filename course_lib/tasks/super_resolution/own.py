@@ -31,6 +31,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int, skip: bool = False) ->
     """
     size = SIZES[profile]
     data, side, told = large_enough(data, size.crop, skip)
+    own_use.one_unit(data, data.heads)
     words = {"high_resolution": data.provenance, "low_resolution": f"simulated; {data.provenance}"}
     loss = blocks.Loss(KIND, blocks.factors(KIND, FACTOR), seed)
     hounsfield = all(head.unit == "HU" for head in data.heads)

@@ -39,6 +39,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int, skip: bool = False) ->
     if lonely:
         told.append(f"Left out: {listed(lonely)}: no target.")
         data = own_use.only(data, [k for k, head in enumerate(known) if head.case not in lonely])
+    own_use.one_unit(data, data.heads)
     size = pairs.SIZES[profile]
     most = {"train": size.training, "validation": size.validation, "test": size.test}
     use = own_use.shares(data, most, most, "slices")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from course_lib.parts.hounsfield import relative_attenuation
-from course_lib.parts.reconstruction_ct.scanner import scanner
+from course_lib.parts.scanner import scanner
 from course_lib.physics import ct
 
 
