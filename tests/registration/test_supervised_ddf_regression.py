@@ -57,7 +57,7 @@ def test_supervised_labels_come_from_their_source(known):
 
 
 def test_supervised_keeps_each_pairs_own_label(known, monkeypatch):
-    monkeypatch.setattr(ddf, "varied", lambda *unchanged: unchanged)
+    monkeypatch.setattr(ddf, "varied_with", lambda *unchanged: unchanged)
     method = SupervisedDDFRegression("noisy").fresh(known.facts)
     method.begin("train", known.train)
     batch, number = drawn(method, known, 3), batch_of(known.train, 3)["number"]

@@ -24,7 +24,7 @@ class FFDNCC(Classical):
     """Pairs (N, 1, *spatial) → fields (N, d, *spatial) in voxels."""
 
     weight: float = 0.1
-    grid: ClassVar = ({"weight": 0.03}, {"weight": 0.1}, {"weight": 1.0})
+    grid: ClassVar = tuple({"weight": weight} for weight in (0.03, 0.1, 1.0))
 
     def dissimilarity(self, one: Tensor, other: Tensor) -> Tensor:
         """What is minimised, (N,)."""

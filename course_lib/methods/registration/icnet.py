@@ -119,7 +119,7 @@ class ICNet(Method):
 
     def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
         """Random pairs, each seen through an affine map of its own, mirrored or exchanged."""
-        fixed, moved, _ = varied(*images(sample(train, count)))
+        fixed, moved = varied(*images(sample(train, count)))
         return {"fixed": fixed, "moved": moved}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
@@ -138,4 +138,5 @@ class ICNet(Method):
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""
         fixed, moved = images(batch)
-        return affine.whole(*self(moved, fixed), batch["start"])
+        there, home = self(moved, fixed)
+        return affine.whole(there, home, batch["start"])

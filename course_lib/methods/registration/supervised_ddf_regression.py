@@ -34,7 +34,7 @@ from course_lib.errors import CourseError
 from course_lib.methods.base import Method, Sample
 from course_lib.methods.registration.demons import Demons
 from course_lib.parts.registration import affine
-from course_lib.parts.registration.augment import varied
+from course_lib.parts.registration.augment import varied_with
 from course_lib.parts.registration.fields import images
 from course_lib.parts.registration.unet import RegistrationUNet
 from course_lib.physics import fields
@@ -101,7 +101,7 @@ class SupervisedDDFRegression(Method):
     def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
         """Random pairs with their label fields, each seen through an affine map of its own."""
         batch = sample(train, count)
-        fixed, moved, wanted = varied(*images(batch), self.fields[batch["number"]])
+        fixed, moved, wanted = varied_with(*images(batch), self.fields[batch["number"]])
         return {"fixed": fixed, "moved": moved, "wanted": wanted}
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:

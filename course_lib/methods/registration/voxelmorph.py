@@ -56,7 +56,7 @@ class VoxelMorph(Method):
 
     def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
         """Random pairs, each seen through an affine map of its own, mirrored or exchanged."""
-        fixed, moved, _ = varied(*images(sample(train, count)))
+        fixed, moved = varied(*images(sample(train, count)))
         return {"fixed": fixed, "moved": moved}
 
     def dissimilarity(self, warped: Tensor, fixed: Tensor) -> Tensor:

@@ -124,6 +124,7 @@ class Game:
     learning_rate = 1e-3
     discriminator_rate = 2.5e-4
     average = 0.99
+    done: float
     pair: Pair
 
     @property

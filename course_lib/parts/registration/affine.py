@@ -7,6 +7,7 @@ what a method has to find. Maps are searched for once, when the pairs are made, 
 
 import hashlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,7 +50,7 @@ def descent(fixed: Tensor, moving: Tensor) -> Tensor:
     """The maps (N, d, d + 1) that gradient descent on mutual information finds for all pairs at
     once, by Adam on every second voxel along each axis."""
     dims, shape = fixed.ndim - 2, fixed.shape[2:]
-    seen = (..., *[slice(STRIDE // 2, None, STRIDE)] * dims)
+    seen: Any = (..., *[slice(STRIDE // 2, None, STRIDE)] * dims)
     centre = (fixed.new_tensor(shape) - 1)[:, None] / 2
     grid = fields.voxel_grid(shape, fixed.device)[seen]
     places, wanted = grid.flatten(1) - centre, fixed[seen]
@@ -75,10 +76,10 @@ def descent(fixed: Tensor, moving: Tensor) -> Tensor:
 def matrix(displacement: Tensor) -> Tensor:
     """The map (N, d, d + 1) of a displacement (N, d, *spatial) that is affine."""
     dims, shape = displacement.shape[1], displacement.shape[2:]
-    origin = displacement[(..., *[0] * dims)]
-    ends = [
-        displacement[(..., *(-1 if k == axis else 0 for k in range(dims)))] for axis in range(dims)
-    ]
+    corner = displacement.flatten(2)
+    strides = displacement[0, 0].contiguous().stride()
+    origin = corner[..., 0]
+    ends = [corner[..., (size - 1) * stride] for size, stride in zip(shape, strides, strict=True)]
     slopes = [(end - origin) / (size - 1) for end, size in zip(ends, shape, strict=True)]
     return torch.cat(
         [torch.stack(slopes, -1) + torch.eye(dims).to(origin), origin[..., None]], dim=-1

@@ -10,27 +10,34 @@ BEND, SHIFT = 0.08, 0.04
 side."""
 
 
-def varied(
-    fixed: Tensor, moved: Tensor, displacement: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor | None]:
+def varied(fixed: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
     """The pairs (N, 1, *spatial) seen through random affine maps, half of them mirrored along the
-    last axis; and displacements (N, d, *spatial) that fit the images, turned with them. Without
-    displacements, fixed and moved change places in half of the pairs.
-    """
-    count, dims, shape = len(fixed), fixed.ndim - 2, fixed.shape[2:]
-    side = fixed.new_tensor(shape)
+    last axis, and half of them with fixed and moved exchanged."""
+    seen, _ = _through_maps(torch.cat([fixed, moved], 1))
+    one, other = seen[:, :1], seen[:, 1:]
+    swap = (torch.rand(len(seen)) < 0.5).to(seen.device).view(-1, *[1] * (seen.ndim - 1))
+    return torch.where(swap, other, one), torch.where(swap, one, other)
+
+
+def varied_with(
+    fixed: Tensor, moved: Tensor, displacement: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of pairs with displacements (N, d, *spatial), which are turned with their images.
+    Fixed and moved stay what they are."""
+    seen, matrix = _through_maps(torch.cat([fixed, moved, displacement], 1))
+    turned = torch.linalg.solve(matrix, seen[:, 2:].flatten(2))
+    return seen[:, :1], seen[:, 1:2], turned.view_as(displacement)
+
+
+def _through_maps(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Images (N, C, *spatial) as random maps show them, and the maps' matrices (N, d, d)."""
+    count, dims, shape = len(images), images.ndim - 2, images.shape[2:]
+    side = images.new_tensor(shape)
     matrix = torch.eye(dims) + BEND * torch.randn(count, dims, dims)
     matrix[:, :, -1] *= torch.where(torch.rand(count, 1) < 0.5, -1.0, 1.0)
-    matrix = matrix.to(fixed)
-    shift = SHIFT * side * torch.randn(count, dims).to(fixed)
+    matrix = matrix.to(images)
+    shift = SHIFT * side * torch.randn(count, dims).to(images)
     centre = (side - 1) / 2
-    grid = fields.voxel_grid(shape, fixed.device).flatten(1) - centre[:, None]
+    grid = fields.voxel_grid(shape, images.device).flatten(1) - centre[:, None]
     places = matrix @ grid + (centre + shift)[..., None]
-    images = [fixed, moved] if displacement is None else [fixed, moved, displacement]
-    seen = fields.look_up(torch.cat(images, 1), places.view(count, dims, *shape))
-    one, other, rest = seen[:, :1], seen[:, 1:2], seen[:, 2:]
-    if displacement is None:
-        swap = (torch.rand(count) < 0.5).to(fixed.device).view(-1, *[1] * (dims + 1))
-        return torch.where(swap, other, one), torch.where(swap, one, other), None
-    turned = torch.linalg.solve(matrix, rest.flatten(2))
-    return one, other, turned.view_as(rest)
+    return fields.look_up(images, places.view(count, dims, *shape)), matrix
