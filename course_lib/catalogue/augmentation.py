@@ -53,6 +53,8 @@ METHODS = (
         cite="Radford et al. 2016, ICLR",
         doi="10.48550/arXiv.1511.06434",
         questions=("malignancy", "own"),
+        paper={"width": 64},
+        long={"width": 32},
     ),
     Entry(
         id="liver_dcgan",
@@ -63,7 +65,9 @@ METHODS = (
         cite="Frid-Adar et al. 2018, Neurocomputing",
         doi="10.1016/j.neucom.2018.09.013",
         questions=("malignancy", "own"),
-        variants={"no classic changes": {"classic": False}},
+        variants={"no classic changes": {"classic": False}, "no made lesions": {"share": 0.0}},
+        paper={"width": 64},
+        long={"width": 32},
     ),
     Entry(
         id="anogan",
@@ -78,5 +82,7 @@ METHODS = (
             "residual only": {"weight": 0.0},
             "features only": {"weight": 1.0},
         },
+        paper={"width": 64, "searches": 500},
+        long={"width": 32, "searches": 200},
     ),
 )

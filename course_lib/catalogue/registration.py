@@ -33,7 +33,7 @@ METHODS = (
         kind="classical",
         cite="Vercauteren et al. 2009, NeuroImage",
         doi="10.1016/j.neuroimage.2008.10.040",
-        questions=("fields", "contrasts", "donors", "own"),
+        questions=("fields", "donors", "own"),  # brightness must mean the same in both images
     ),
     Entry(
         id="bspline",
@@ -42,7 +42,7 @@ METHODS = (
         kind="classical",
         cite="Rueckert et al. 1999, IEEE TMI",
         doi="10.1109/42.796284",
-        questions=("fields", "contrasts", "donors", "own"),
+        questions=("fields", "donors", "own"),  # of two contrasts it loses what the start gave
     ),
     Entry(
         id="ffd_ncc",
@@ -80,6 +80,8 @@ METHODS = (
         cite="Simonovsky et al. 2016, MICCAI",
         doi="10.1007/978-3-319-46726-9_2",
         questions=("contrasts",),
+        paper={"width": 64},
+        long={"width": 32},
     ),
     Entry(
         id="drr_pose_regression",

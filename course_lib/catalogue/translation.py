@@ -35,6 +35,7 @@ METHODS = (
         kind="classical",
         cite="Huynh et al. 2016, IEEE TMI",
         doi="10.1109/TMI.2015.2461533",
+        variants={"no distances to the skin": {"distances": False}},
         datasets=PAIRED,
     ),
     Entry(
@@ -46,6 +47,8 @@ METHODS = (
         cite="Isola et al. 2017, CVPR",
         doi="10.1109/CVPR.2017.632",
         variants={"L1 alone": {"adversarial": 0.0}, "cGAN alone": {"l1": 0.0}},
+        paper={"width": 64},
+        long={"width": 32},
         datasets=PAIRED,
     ),
     Entry(
@@ -61,6 +64,8 @@ METHODS = (
             "GAN alone": {"cycle": 0.0},
             "with the identity loss": {"identity": 5.0},
         },
+        paper={"width": 64, "blocks": 9},
+        long={"width": 24, "blocks": 6},
     ),
     Entry(
         id="gc_cyclegan",
@@ -71,5 +76,7 @@ METHODS = (
         cite="Hiasa et al. 2018, SASHIMI (MICCAI workshop)",
         doi="10.1007/978-3-030-00536-8_4",
         variants={"contrast may be inverted": {"absolute": True}},
+        paper={"width": 64, "blocks": 9},
+        long={"width": 24, "blocks": 6},
     ),
 )

@@ -59,12 +59,13 @@ def test_gans_use_adam_with_half_momentum_and_detach_made_pictures(name, splits)
     assert rates == {("discriminator", 2.5e-4), ("generator", 1e-3)}
 
 
-def test_both_real_and_made_pictures_are_shown_under_noise(labelled):
+@pytest.mark.parametrize("done", [0.0, 0.5])
+def test_both_real_and_made_pictures_are_shown_under_noise_that_fades(labelled, done):
     method = made("dcgan", labelled).train()
-    image, seen = torch.zeros(4, 1, 32, 32), []
+    image, seen, method.done = torch.zeros(4, 1, 32, 32), [], done
     method.pair.discriminator.register_forward_hook(lambda m, i, o: seen.append(i[0]))
     list(method.losses({"image": image}))
-    (real, fake, again), veil = seen, method.pair.veil
+    (real, fake, again), veil = seen, (1 - done) * method.pair.veil
     assert float((real - lung_range(image)).detach().std()) == pytest.approx(veil, rel=0.05)
     assert float((fake - again).detach().std()) == pytest.approx(2**0.5 * veil, rel=0.05)
 

@@ -31,7 +31,7 @@ def test_icnet_weighs_four_terms(known):
     nn.init.normal_(method.network.field.weight, std=0.3)
     terms = {name: value.item() for name, value in method.terms(batch).items()}
     assert list(terms) == ["similarity", "consistency", "folding", "smooth"]
-    u, v = method(standardised(batch["moving"]), standardised(batch["fixed"]))
+    u, v = method(standardised(batch["moved"]), standardised(batch["fixed"]))
     assert terms["folding"] == pytest.approx((losses.anti_fold(u) + losses.anti_fold(v)).item())
     for name in terms:
         only = {other_name: float(other_name == name) for other_name in terms}

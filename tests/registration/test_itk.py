@@ -11,7 +11,7 @@ def test_simpleitk_fields_have_our_axes_and_direction():
     ball = torch.exp(-((line[:, None] - 20) ** 2 + (line - 24) ** 2) / 60)[None, None]
     moved = torch.roll(ball, (4, -2), (2, 3))  # moving(x + (4, -2)) = fixed(x)
     for field in (
-        itk.transform(ball, moved, "correlation", None),
+        itk.affine(ball, moved),
         itk.demons(ball, moved, 2.0, 60),
     ):
         found = field[0, :, 20, 24]
@@ -23,6 +23,6 @@ def test_simpleitk_repeats_itself_and_leaves_its_threads_as_they_were(splits):
 
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     pair = images(splits("registration", "brain_2d/known_fields").validation.tensors)
-    first, *others = (itk.transform(*pair, "mutual_information", 6, 30) for _ in range(4))
+    first, *others = (itk.bspline(*pair, "mutual_information", 6, 30) for _ in range(4))
     assert all(torch.equal(first, other) for other in others)
     assert sitk.ProcessObject.GetGlobalDefaultNumberOfThreads() == before

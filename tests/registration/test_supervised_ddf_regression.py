@@ -5,10 +5,20 @@ import torch
 from torch import nn
 
 from course_lib.errors import CourseError
+from course_lib.methods.registration import supervised_ddf_regression as ddf
 from course_lib.methods.registration.demons import Demons
 from course_lib.methods.registration.supervised_ddf_regression import SupervisedDDFRegression
+from course_lib.parts.registration import affine
 from course_lib.parts.registration.fields import standardised
 from course_lib.tasks.registration import pairs
+
+
+def batch_of(train, count):
+    return pairs.sample(train, "smoke", count, torch.Generator().manual_seed(0))
+
+
+def drawn(method, known, count):
+    return method.draw(known.train, batch_of, count)
 
 
 @pytest.fixture
@@ -18,12 +28,12 @@ def known(splits):
 
 def test_supervised_loss_looks_at_no_image(known):
     """The loss is the distance to the label field, whatever the images show."""
-    batch = pairs.sample(known.train, "smoke", 2, torch.Generator().manual_seed(0))
     method = SupervisedDDFRegression().fresh(known.facts)
     method.begin("train", known.train)
+    batch = drawn(method, known, 2)
     nn.init.zeros_(method.network.field.weight)
-    wanted = batch["displacement"].norm(dim=1).mean()
-    for images in (batch, batch | {"fixed": batch["moving"]}):
+    wanted = batch["wanted"].norm(dim=1).mean()
+    for images in (batch, batch | {"fixed": batch["moved"]}):
         assert next(method.losses(images))[1].item() == pytest.approx(float(wanted), rel=1e-3)
 
 
@@ -36,9 +46,8 @@ def test_supervised_labels_come_from_their_source(known):
     assert torch.equal(exact, batch["displacement"])
     assert 0.7 < float((noisy - exact).std()) < 2.5
     assert torch.equal(noisy, SupervisedDDFRegression("noisy").label_fields(batch))
-    assert torch.equal(
-        demons, Demons().register(*map(standardised, (batch["fixed"], batch["moving"])))
-    )
+    found = Demons().register(*map(standardised, (batch["fixed"], batch["moved"])))
+    assert torch.equal(demons, affine.after(batch["start"], found))
     assert not torch.equal(few, demons)
     sizes = {
         sum(p.numel() for p in SupervisedDDFRegression(name).fresh(known.facts).parameters())
@@ -47,14 +56,15 @@ def test_supervised_labels_come_from_their_source(known):
     assert len(sizes) == 1
 
 
-def test_supervised_keeps_each_pairs_own_label(known):
+def test_supervised_keeps_each_pairs_own_label(known, monkeypatch):
+    monkeypatch.setattr(ddf, "varied_with", lambda *unchanged: unchanged)
     method = SupervisedDDFRegression("noisy").fresh(known.facts)
     method.begin("train", known.train)
-    drawn = pairs.sample(known.train, "smoke", 3, torch.Generator().manual_seed(0))
-    noise = method.fields[drawn["number"]] - drawn["displacement"]
-    assert noise.abs().max() > 0.5
-    whole = method.fields - known.train["displacement"]
-    assert torch.allclose(noise, whole[drawn["number"]])
+    batch, number = drawn(method, known, 3), batch_of(known.train, 3)["number"]
+    assert torch.equal(batch["wanted"], method.fields[number])
+    whole = affine.after(known.train["start"], method.fields)
+    assert torch.allclose(whole, method.label_fields(known.train.tensors), atol=1e-3)
+    assert torch.equal(batch["fixed"], standardised(known.train["fixed"][number]))
 
 
 def test_supervised_takes_the_best_labels_that_there_are(known, splits):

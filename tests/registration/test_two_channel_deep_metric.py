@@ -54,12 +54,13 @@ def test_deep_metric_optimises_through_the_frozen_network(contrasts):
     truth[:, 0] = 2.0
     method = TwoChannelDeepMetric(weight=0.01).fresh(contrasts.facts)
     weights = [p.clone() for p in method.parameters()]
-    method.predict({"fixed": one, "moving": one})
+    start = torch.eye(2, 3)[None]
+    method.predict({"fixed": one, "moving": one, "start": start})
     assert all(torch.equal(a, b) for a, b in zip(weights, method.parameters(), strict=True))
     method.network = Difference()
     moved = fields.warp(one, -truth)
     with torch.no_grad():
-        field = method.predict({"fixed": one, "moving": moved})["forward"]
+        field = method.predict({"fixed": one, "moving": moved, "start": start})["forward"]
     head = standardised(one)[:, 0] > 0
     assert abs(float(field[:, 0][head].mean()) - 2.0) < 0.5
 

@@ -89,3 +89,15 @@ def test_the_pool_returns_new_and_old_fakes():
     old = (later != 10 + torch.arange(40.0)).float().mean()
     assert 0.25 < old < 0.75
     assert len(set(later.tolist())) == 40  # one that was handed out is not kept
+
+
+def test_judges_are_as_wide_as_translators_and_images_mirrored_in_training(cases):
+    method = made(CycleGAN, cases, width=8)
+    networks = (method.there, method.back, *method.judges.values())
+    assert {layers(network, nn.Conv2d)[0].out_channels for network in networks} == {8}
+    first = cases.train.batch(torch.zeros(40, dtype=torch.long))
+    with device.seeded(0):
+        batch = method.draw(cases.train, lambda train, count: first, 40)
+    turned = (batch["source"] != first["source"]).flatten(1).any(1)
+    assert 0.2 < turned.float().mean() < 0.8
+    assert torch.equal(batch["source"][turned], first["source"][turned].flip(-1))

@@ -48,4 +48,4 @@ def test_gradient_consistency_without_its_weight_is_cyclegan(cases):
 
 def test_the_options_of_cyclegan_are_here_too():
     method = catalogue.build("gc_cyclegan", cycle=5.0, identity=1.0, width=8)
-    assert (method.cycle, method.identity, method.width, method.gradient) == (5, 1, 8, 2)
+    assert (method.cycle, method.identity, method.width, method.gradient) == (5, 1, 8, 1)

@@ -66,7 +66,7 @@ def test_pix2pix_ablations(cases, options, players, terms):
 def test_pix2pix_has_skips_and_keeps_dropout_in_the_decoder_at_test_time(cases):
     method, batch = made(Pix2Pix, cases), cases.test.batch(slice(0, 1))
     assert not layers(method.generator.down, nn.Dropout)
-    assert len(layers(method.generator.up, nn.Dropout)) == 2
+    assert len(layers(method.generator.up[0], nn.Dropout)) == 1  # the innermost level's
     widths = [layers(block, nn.ConvTranspose2d)[0].in_channels for block in method.generator.up]
     assert widths == [64, 128, 64, 32]  # all but the innermost hear a skip as well
     method.eval()
@@ -77,3 +77,23 @@ def test_pix2pix_has_skips_and_keeps_dropout_in_the_decoder_at_test_time(cases):
         for layer in layers(method.generator, nn.Dropout):
             layer.p = 0.0
         assert not torch.equal(method.predict(batch), first)
+
+
+def test_pix2pix_normalises_batches_and_judges_with_a_network_as_wide_as_it_draws(cases):
+    method = made(Pix2Pix, cases, width=8)
+    for network in (method.generator, method.discriminator):
+        norms = layers(network, nn.BatchNorm2d)
+        assert norms and all(norm.affine for norm in norms)
+        assert not layers(network, nn.InstanceNorm2d)
+        assert layers(network, nn.Conv2d)[0].out_channels == 8
+
+
+def test_pix2pix_trains_on_pairs_of_which_half_are_mirrored_as_pairs(cases):
+    method = made(Pix2Pix, cases)
+    first = cases.train.batch(torch.zeros(40, dtype=torch.long))
+    with device.seeded(0):
+        batch = method.draw(cases.train, lambda train, count: first, 40)
+    turned = (batch["source"] != first["source"]).flatten(1).any(1)
+    assert 0.2 < turned.float().mean() < 0.8
+    assert torch.equal(batch["target"][turned], first["target"][turned].flip(-1))
+    assert torch.equal(batch["target"][~turned], first["target"][~turned])

@@ -46,3 +46,12 @@ def test_forest_features_are_local(cases):
     spoiled[1] = 0
     after = features(spoiled, cases.facts.source_range)
     assert before.shape == (2, 48, 48, 13) and torch.equal(before[0], after[0])
+    bare = features(batch["source"], cases.facts.source_range, distances=False)
+    assert torch.equal(bare, before[..., :11])
+
+
+def test_forest_without_distances_asks_for_none(cases):
+    method = RegressionForest(distances=False).fresh(cases.facts)
+    method.prepare(cases.train)
+    assert method.predict(cases.test.batch(slice(0, 1))).shape == (1, 1, 48, 48)
+    assert method.forest().n_features_in_ == 11

@@ -36,7 +36,7 @@ CARDS = {
     "icnet": About(
         tex=r"L = D + 0.05\,\overline{\|u - (-v) \circ (\mathrm{id} + u)\|^2} + "
         r"100\,\overline{\mathrm{ReLU}(-\partial u - 1)(\partial u)^2} + "
-        r"5\,\overline{\|\nabla u\|^2}",
+        r"\overline{\|\nabla u\|^2}",
         claim="Fields there and back fold less than those of one direction.",
         metric="folding_percent",
         rival="voxelmorph",

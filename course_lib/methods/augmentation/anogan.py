@@ -12,8 +12,11 @@ The survey files it under augmentation ("diverse retinal images"); the paper is 
 anomalies, and that is what it is scored for here.
 
 Input (N, 1, 32, 32) HU; scores (N,) without unit, maps and nearest healthy patches in HU. Shrunk:
-32 pixels for 64, the narrow networks, noise and two speeds of `dcgan`, 60 steps of search for
-500, but of Adam.
+32 pixels for 64, the narrow networks, fading noise, two speeds and averaged weights of `dcgan`, 60
+steps of search for 500, but of Adam and with a falling rate, from the mean of all z and not from a
+random one. On validation, in a minute: AUC 0.84 from a random z, 0.86 from the mean, hardly more
+with twice the steps; 0.75 after 18 of the 55 seconds. The noise has faded when the search begins,
+so that the discriminator's features are of pictures as the search shows them.
 
 Schlegl et al. 2017, IPMI, LNCS 10265:146-157, doi 10.1007/978-3-319-59050-9_12.
 """
@@ -54,12 +57,12 @@ class AnoGAN(dcgan.Game, Method):
 
     def search(self, query: Tensor) -> Tensor:
         """The best z found for each query (N, 1, H, W) in [-1, 1]: (N, latent). Every search
-        starts from the same z, so that a patch's score does not depend on its neighbours."""
-        start = dcgan.noise(1, torch.Generator().manual_seed(0)).to(query)
-        z = start.repeat(len(query), 1).requires_grad_()
+        starts from the mean of all z, in steps that become smaller."""
+        z = query.new_zeros(len(query), dcgan.LATENT).requires_grad_()
         optimiser = torch.optim.Adam([z], lr=self.search_rate)
         with torch.enable_grad():
-            for _ in range(self.searches):
+            for step in range(self.searches):
+                optimiser.param_groups[0]["lr"] = self.search_rate * (1 - step / self.searches)
                 loss = self.distance(query, self.pair.generator(z)).sum()
                 (z.grad,) = torch.autograd.grad(loss, z)
                 optimiser.step()

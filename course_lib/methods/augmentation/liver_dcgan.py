@@ -8,13 +8,16 @@ one without the made ones, where classic augmentation alone has reached its plat
     D_c:  mean -log σ(D_c(x)) + mean -log(1 - σ(D_c(G_c(z))))      x of class c
     G_c:  mean -log σ(D_c(G_c(z)))
 
-The classifier's loss is the cross-entropy. Half of each of its batches is made, half is real and
-changed as far as was best on validation without made lesions.
+The classifier's loss is the cross-entropy. A part of each of its batches is made, the rest is real
+and classically changed; `share=0`, with the same changes and no made lesions, is the paper's other
+arm.
 
 Input (N, 1, 32, 32) HU; out come class probabilities (N, 2) and generated patches in HU. Shrunk:
 two classes of lung nodules for three of liver lesions, 32 pixels for 64, and the narrow networks,
-noise and two speeds of `dcgan`; both pairs share a batch, so that the discriminators see as many
-patches in all.
+fading noise, two speeds and averaged weights of `dcgan`; both pairs share a batch, so that the
+discriminators see as many patches in all. On validation made lesions add nothing to the classic
+changes: AUC 0.956 without them, 0.956, 0.953 and 0.948 where an eighth, a quarter and half of the
+judge's batches are made (one seed).
 
 Frid-Adar et al. 2018, Neurocomputing 321:321-331, doi 10.1016/j.neucom.2018.09.013.
 """
@@ -25,11 +28,10 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.cases import Batch, Cases, Facts
-from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.augment import NOTHING, Change
 from course_lib.parts.augmentation import dcgan
-from course_lib.parts.augmentation.downstream import Judged, certain
+from course_lib.parts.augmentation.downstream import STRENGTH, Judged, certain, checked
 from course_lib.parts.hounsfield import from_lung_range
 
 
@@ -42,12 +44,12 @@ class LiverDCGAN(Judged, dcgan.Game, Method):
         share: the made part of each of the judge's batches, 0 to 1.
     """
 
-    def __init__(self, width: int = 16, classic: bool = True, share: float = 0.5) -> None:
+    evaluations = 1  # each trains judges
+
+    def __init__(self, width: int = 16, classic: bool = True, share: float = 0.25) -> None:
         super().__init__()
-        if not 0 <= share <= 1:
-            raise CourseError(f"share must lie between 0 and 1, not at {share}.")
-        self.width, self.share = width, share
-        self.change = Change() if classic else NOTHING
+        self.width, self.share = width, checked(share)
+        self.change = Change().times(STRENGTH) if classic else NOTHING
 
     def build(self, facts: Facts) -> None:
         """Generators and discriminators."""
@@ -73,7 +75,7 @@ class LiverDCGAN(Judged, dcgan.Game, Method):
             patches = batch["image"][batch["label"] == label]
             if len(patches) < 2:  # batch norm needs two
                 continue
-            for player, loss in pair.losses(patches):
+            for player, loss in pair.losses(patches, self.done):
                 yield player + whose, loss
 
     def after_step(self, player: str) -> None:

@@ -2,7 +2,10 @@
 
     u(x) = Σ_k c_k β³(x / s - k)
 
-An affine map comes first. SimpleITK; the mesh and the similarity are chosen on validation pairs.
+The pair's affine map comes first. SimpleITK; the mesh and the similarity are chosen on validation
+pairs. It is not asked of two contrasts, where mutual information of few pixels leads it away: from
+6.6 mm after the affine map to 7.2 on validation, and correlation in windows only to 5.8; free form
+does what B-splines can there.
 
 Rueckert et al. 1999, IEEE TMI 18(8), doi 10.1109/42.796284.
 """
@@ -14,7 +17,7 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.registration import itk
-from course_lib.parts.registration.fields import both_ways
+from course_lib.parts.registration.affine import both_ways
 
 
 class BSpline(Classical):
@@ -32,5 +35,5 @@ class BSpline(Classical):
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""
         return both_ways(
-            lambda f, m: itk.transform(f, m, self.similarity, self.mesh, self.iterations), batch
+            lambda f, m: itk.bspline(f, m, self.similarity, self.mesh, self.iterations), batch
         )

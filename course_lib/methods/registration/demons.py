@@ -3,8 +3,8 @@
     u ← smooth(u ∘ exp(f)),   f = (fixed - warped) J / (|J|² + (fixed - warped)²)
 
 Pushes are composed, not added, so that nothing folds. Brightness must mean the same in both
-images. An affine map comes first, then three resolutions. Smoothing and iterations are chosen on
-validation pairs.
+images: with two contrasts it drives them apart, and is not asked. The pair's affine map comes
+first, then three resolutions. Smoothing and iterations are chosen on validation pairs.
 
 Vercauteren et al. 2009, NeuroImage 45(1), doi 10.1016/j.neuroimage.2008.10.040.
 """
@@ -16,8 +16,7 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.registration import itk
-from course_lib.parts.registration.fields import both_ways
-from course_lib.physics import fields
+from course_lib.parts.registration.affine import both_ways
 
 
 class Demons(Classical):
@@ -30,11 +29,9 @@ class Demons(Classical):
         for sigma, iterations in ((1.0, 30), (1.5, 30), (2.0, 30), (2.0, 80), (3.0, 80))
     )
 
-    def register(self, fixed: Tensor, moving: Tensor) -> Tensor:
-        """The field of one direction."""
-        whole = itk.transform(fixed, moving, "correlation", None)
-        rest = itk.demons(fixed, fields.warp(moving, whole), self.sigma, self.iterations)
-        return fields.compose(whole, rest)
+    def register(self, fixed: Tensor, moved: Tensor) -> Tensor:
+        """The field of one direction, between images that are affinely aligned."""
+        return itk.demons(fixed, moved, self.sigma, self.iterations)
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""

@@ -20,7 +20,7 @@ from course_lib.parts.registration.losses import mutual_information
 class FFDMutualInformation(FFDNCC):
     """As FFDNCC, with another similarity."""
 
-    grid: ClassVar = ({"weight": 0.03}, {"weight": 0.3}, {"weight": 3.0})
+    grid: ClassVar = tuple({"weight": weight} for weight in (0.03, 0.3, 3.0, 10.0))
 
     def dissimilarity(self, one: Tensor, other: Tensor) -> Tensor:
         """What is minimised, (N,)."""

@@ -2,8 +2,9 @@
 
     min over u of  -LNCC(fixed, moving(x + u(x))) + λ · bending energy of u
 
-What VoxelMorph learns to do in one pass, done for every pair anew, with B-splines on control
-points 32, 16 and 8 voxels apart. The weight λ is chosen on validation pairs.
+What VoxelMorph learns to do in one pass, done for every pair anew, from the pair's affine map on,
+with B-splines on control points 32, 16 and 8 voxels apart. The weight λ is chosen on validation
+pairs.
 
 Rueckert et al. 1999, IEEE TMI 18(8), doi 10.1109/42.796284; the local correlation of Avants et al.
 2008, Medical Image Analysis 12(1), doi 10.1016/j.media.2007.06.004.
@@ -16,7 +17,6 @@ from torch import Tensor
 from course_lib.cases import Batch
 from course_lib.methods.base import Classical
 from course_lib.parts.registration import free_form
-from course_lib.parts.registration.fields import both_ways
 from course_lib.parts.registration.losses import local_ncc
 
 
@@ -24,7 +24,7 @@ class FFDNCC(Classical):
     """Pairs (N, 1, *spatial) → fields (N, d, *spatial) in voxels."""
 
     weight: float = 0.1
-    grid: ClassVar = ({"weight": 0.03}, {"weight": 0.1}, {"weight": 1.0})
+    grid: ClassVar = tuple({"weight": weight} for weight in (0.03, 0.1, 1.0))
 
     def dissimilarity(self, one: Tensor, other: Tensor) -> Tensor:
         """What is minimised, (N,)."""
@@ -32,6 +32,5 @@ class FFDNCC(Classical):
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """Both directions."""
-        return both_ways(
-            lambda f, m: free_form.register(self.dissimilarity, f, m, weight=self.weight), batch
-        )
+        unlike = self.dissimilarity
+        return free_form.both_ways(unlike, unlike, batch, weight=self.weight)

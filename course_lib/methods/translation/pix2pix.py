@@ -12,9 +12,14 @@ as in the paper, here with a fixed seed. Both weights are options: with `adversa
 is a U-Net with L1, with `l1=0` a conditional GAN, the paper's two ablations.
 
 Input and output (N, 1, H, W): source in its unit, target in its own. Shrunk: 8 halvings → 4 and
-width 64 → 16, discriminator width 64 → 32 with patches of 34 instead of 70 pixels, because the
-images have 80 instead of 256; the learning rate is raised for fewer steps. Instance norm is the
-paper's batch norm at batch size 1.
+width 64 → 16 in both networks, patches of 34 instead of 70 pixels, because the images have 80
+instead of 256; dropout in the innermost of the decoder's levels instead of in three of eight.
+Batches of 4 with batch norm, whose running statistics serve at test, where the paper has batches
+of 1 and statistics of the test image; mirrored, but not cropped.
+
+Chosen on validation, at equal time: batches of 4 for 1, batch norm for instance norm, a
+discriminator as wide as the generator for twice as wide, dropout in one level for two, rates of
+2e-3 and 1e-3 for 1e-3 and the paper's 2e-4, mirroring: 25.6 → 31.6 dB in all. L1 alone: 30.2.
 
 Isola et al. 2017, CVPR, doi 10.1109/CVPR.2017.632.
 """
@@ -26,11 +31,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib import device
-from course_lib.cases import Batch, Facts
-from course_lib.methods.base import Method
+from course_lib.cases import Batch, Cases, Facts
+from course_lib.methods.base import Method, Sample
 from course_lib.parts.adversarial import discriminator_cross_entropy, non_saturating_generator
 from course_lib.parts.translation.translators import (
     from_unit,
+    mirrored,
     patch_discriminator,
     start,
     to_unit,
@@ -46,12 +52,12 @@ class UNet(nn.Module):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         before = 1
         for level, width in enumerate(widths):
-            inner = [nn.LeakyReLU(0.2), nn.Conv2d(before, width, 4, 2, 1), nn.InstanceNorm2d(width)]
+            inner = [nn.LeakyReLU(0.2), nn.Conv2d(before, width, 4, 2, 1), nn.BatchNorm2d(width)]
             self.down.append(nn.Sequential(*inner) if level else nn.Conv2d(1, width, 4, 2, 1))
             before = width
         for level, width in enumerate(reversed(widths[:-1])):
-            layers = [nn.ConvTranspose2d(before, width, 4, 2, 1), nn.InstanceNorm2d(width)]
-            layers += [nn.Dropout(dropout)] if level < 2 else []
+            layers = [nn.ConvTranspose2d(before, width, 4, 2, 1), nn.BatchNorm2d(width)]
+            layers += [nn.Dropout(dropout)] if not level else []
             self.up.append(nn.Sequential(nn.ReLU(), *layers))
             before = 2 * width
         last = nn.ConvTranspose2d(before, 1, 4, 2, 1)
@@ -70,19 +76,28 @@ class UNet(nn.Module):
 
 
 class Pix2Pix(Method):
-    """Conditional adversarial network. `adversarial`, `l1`: weights of its two losses; 0 leaves one
-    out."""
+    """Conditional adversarial network.
 
-    learning_rate = 1e-3
+    Arguments:
+        adversarial, l1: weights of its two losses; 0 leaves one out.
+        width: maps of both networks' first layers.
+    """
 
-    def __init__(self, adversarial: float = 1.0, l1: float = 100.0) -> None:
+    learning_rate = 2e-3
+    discriminator_rate = 1e-3
+    batch = 4
+
+    def __init__(self, adversarial: float = 1.0, l1: float = 100.0, width: int = 16) -> None:
         super().__init__()
-        self.adversarial, self.l1 = adversarial, l1
+        self.adversarial, self.l1, self.width = adversarial, l1, width
 
     def build(self, facts: Facts) -> None:
         """The U-Net, and the discriminator if it has a weight."""
-        self.generator = UNet()
-        self.discriminator = patch_discriminator(2, 32) if self.adversarial else None
+        width = self.width
+        self.generator = UNet((width, 2 * width, 4 * width, 4 * width))
+        self.discriminator = (
+            patch_discriminator(2, width, norm="BATCH") if self.adversarial else None
+        )
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Two players; without the adversarial loss, the generator alone."""
@@ -93,7 +108,12 @@ class Pix2Pix(Method):
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam with the paper's first momentum."""
-        return torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.5, 0.999))
+        rate = self.learning_rate if player == "generator" else self.discriminator_rate
+        return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
+
+    def draw(self, train: Cases, sample: Sample, count: int) -> Batch:
+        """Random pairs, half of them mirrored left to right."""
+        return mirrored(sample(train, count))
 
     def losses(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """The discriminator's loss, then the generator's."""

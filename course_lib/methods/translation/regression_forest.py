@@ -6,6 +6,10 @@ f holds the pixel itself, Gaussian means, darkest and brightest neighbours at se
 and how far the pixel lies inside the head. Trained on pixels drawn from aligned pairs; it has no
 meaning for unpaired sets. The size of the leaves is chosen on validation.
 
+In the drawn heads those distances are half of what the trees ask for, because skull and scalp are
+drawn there as shells of nearly constant thickness, as in no real population. Without them
+(`distances=False`) it falls from 30.0 to 27.1 dB.
+
 Input and output (N, 1, H, W): source in its unit, target in its own.
 
 For CT from MR: Huynh et al. 2016, IEEE TMI 35(1):174-183, doi 10.1109/TMI.2015.2461533, whose
@@ -25,9 +29,10 @@ from course_lib.methods.base import Classical
 PIXELS, TREES = 40_000, 15
 
 
-def features(source: Tensor, limits: tuple[float, float]) -> Tensor:
-    """What the forest knows of each pixel: (N, 1, H, W) → (N, H, W, 13), float32. A pixel is of the
-    head if it lies a tenth of the way between the limits of sources."""
+def features(source: Tensor, limits: tuple[float, float], distances: bool = True) -> Tensor:
+    """What the forest knows of each pixel: (N, 1, H, W) → (N, H, W, 13), float32, or 11 without the
+    distances to the skin. A pixel is of the head if it lies a tenth of the way between the limits
+    of sources."""
     from scipy import ndimage
 
     image = source[:, 0].numpy()
@@ -39,6 +44,8 @@ def features(source: Tensor, limits: tuple[float, float]) -> Tensor:
     for side in (5, 9):
         found.append(ndimage.minimum_filter(image, [1, side, side]))
         found.append(ndimage.maximum_filter(image, [1, side, side]))
+    if not distances:
+        return torch.from_numpy(np.stack(found, -1).astype(np.float32))
     low, high = limits
     head = image > low + 0.1 * (high - low)
     body = np.stack([ndimage.binary_fill_holes(layer) for layer in head])
@@ -49,11 +56,15 @@ def features(source: Tensor, limits: tuple[float, float]) -> Tensor:
 
 
 class RegressionForest(Classical):
-    """A random forest on local features. `leaf`: the fewest training pixels in a leaf."""
+    """A random forest on local features. `leaf`: the fewest training pixels in a leaf;
+    `distances`: whether it knows how far a pixel lies from the skin."""
 
     grid: ClassVar = ({"leaf": 3}, {"leaf": 15}, {"leaf": 60})
     leaf = 15
     known: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __init__(self, distances: bool = True) -> None:
+        self.distances = distances
 
     def build(self, facts: Facts) -> None:
         """Forgets the training pixels and all forests."""
@@ -63,7 +74,9 @@ class RegressionForest(Classical):
     def prepare(self, train: Cases) -> None:
         """Draws pixels of the training pairs."""
         generator = torch.Generator().manual_seed(0)
-        table = features(train["source"].cpu(), self.facts.source_range).flatten(0, 2)
+        table = features(train["source"].cpu(), self.facts.source_range, self.distances).flatten(
+            0, 2
+        )
         chosen = torch.randint(len(table), (PIXELS,), generator=generator)
         target = train["target"].cpu().flatten()[chosen]
         self.known = table[chosen].numpy(), target.numpy()
@@ -84,6 +97,6 @@ class RegressionForest(Classical):
     def predict(self, batch: Batch) -> Tensor:
         """The target image in its unit."""
         forest = self.forest()
-        table = features(batch["source"].cpu(), self.facts.source_range)
+        table = features(batch["source"].cpu(), self.facts.source_range, self.distances)
         values = forest.predict(table.flatten(0, 2).numpy())
         return torch.from_numpy(values).to(batch["source"]).view_as(batch["source"])

@@ -82,8 +82,9 @@ class Pair(nn.Module):
 
     `seen` is how real patches are changed before the discriminator sees them; `veil`, the standard
     deviation of the fresh white noise under which it sees pictures, real or made: of a few hundred
-    it otherwise learns the very grain, wins, and has nothing left to teach (instance noise:
-    Sønderby et al. 2017, ICLR, arXiv:1610.04490).
+    it otherwise learns the very grain, wins, and has nothing left to teach. It fades, so that in
+    the end the discriminator knows pictures as they are (instance noise: Sønderby et al. 2017,
+    ICLR, arXiv:1610.04490).
     """
 
     seen = Change(noise=0.0)
@@ -93,18 +94,20 @@ class Pair(nn.Module):
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
 
-    def losses(self, patches: Tensor) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, patches: Tensor, done: float = 0.0) -> Iterator[tuple[str, Tensor]]:
         """The discriminator's loss on real patches (N, C, H, W) HU and as many made ones, without
-        a slope for the generator; then the generator's."""
+        a slope for the generator; then the generator's. `done`: the share of the training that is
+        behind, with which the noise fades."""
         real = lung_range(self.seen(patches, torch.default_generator))
         made = self.generator(noise(len(real)).to(real.device))
-        verdicts = (self.verdict(picture) for picture in (real, made.detach()))
+        veil = self.veil * (1 - done)
+        verdicts = (self.verdict(picture, veil) for picture in (real, made.detach()))
         yield "discriminator", discriminator_cross_entropy(*verdicts)
-        yield "generator", non_saturating_generator(self.verdict(made))
+        yield "generator", non_saturating_generator(self.verdict(made, veil))
 
-    def verdict(self, picture: Tensor) -> Tensor:
+    def verdict(self, picture: Tensor, veil: float) -> Tensor:
         """The discriminator's logits (N,) of pictures under noise."""
-        return self.discriminator(picture + self.veil * torch.randn_like(picture))
+        return self.discriminator(picture + veil * torch.randn_like(picture))
 
 
 def pair(size: int, channels: int, width: int) -> Pair:
@@ -120,6 +123,8 @@ class Game:
 
     learning_rate = 1e-3
     discriminator_rate = 2.5e-4
+    average = 0.99
+    done: float
     pair: Pair
 
     @property
@@ -142,4 +147,4 @@ class Game:
 
     def losses(self, batch: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         """The pair's game, on all patches."""
-        yield from self.pair.losses(batch["image"])
+        yield from self.pair.losses(batch["image"], self.done)

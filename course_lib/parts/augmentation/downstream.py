@@ -16,6 +16,9 @@ from course_lib.parts.hounsfield import lung_range
 
 BATCH, EPOCHS, NETWORKS, RATE = 32, 60, 3, 1e-3
 CLASSES = 2
+STRENGTH = 1.0
+"""How far real patches are changed beside made ones: what validation chooses for classic
+augmentation alone."""
 Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 
 
@@ -136,6 +139,13 @@ class Judged:
             generator = torch.Generator().manual_seed(int(seed))
             made[row] = self.pictures_of(label[None], generator)[0][0]
         return {"probabilities": torch.stack(guesses).mean(0), "generated": made}
+
+
+def checked(share: float) -> float:
+    """The made part of a batch. Raises CourseError if it is none."""
+    if not 0 <= share <= 1:
+        raise CourseError(f"share must lie between 0 and 1, not at {share}.")
+    return share
 
 
 def certain(label: Tensor) -> Tensor:

@@ -7,11 +7,14 @@ detail. Rueckert et al. 1999, IEEE TMI 18(8), doi 10.1109/42.796284.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from course_lib.parts.registration import affine
+from course_lib.parts.registration.fields import standardised
 from course_lib.parts.registration.losses import bending_energy
 from course_lib.physics import fields
 
@@ -34,8 +37,33 @@ def free_form(coefficients: Tensor, bases: Sequence[Tensor]) -> Tensor:
     return result
 
 
+Dissimilarity = Callable[[Tensor, Tensor], Tensor]
+
+
+def both_ways(
+    there: Dissimilarity, home: Dissimilarity, batch: Mapping[str, Tensor], **settings: Any
+) -> dict[str, Tensor]:
+    """The fields of both directions, each from the pair's affine map on. They are added to it, not
+    put after it: so the moving image is looked up once, not twice.
+
+    Arguments:
+        there, home: (still, warped) → (N,), where `moving` is warped and where `fixed` is.
+        settings: as of `register`.
+    """
+    fixed, moving = standardised(batch["fixed"]), standardised(batch["moving"])
+    maps, shape = batch["start"], fixed.shape[2:]
+    starts = (affine.displacement(each, shape) for each in (maps, affine.back(maps)))
+    forward, backward = (
+        register(unlike, still, warped, start=start, **settings)
+        for unlike, still, warped, start in zip(
+            (there, home), (fixed, moving), (moving, fixed), starts, strict=True
+        )
+    )
+    return {"forward": forward, "backward": backward}
+
+
 def register(
-    dissimilarity: Callable[[Tensor, Tensor], Tensor],
+    dissimilarity: Dissimilarity,
     fixed: Tensor,
     moving: Tensor,
     *,
@@ -43,6 +71,7 @@ def register(
     weight: float = 0.1,
     steps: int = 40,
     rate: float = 0.4,
+    start: Tensor | None = None,
 ) -> Tensor:
     """The field that makes warped(moving) like fixed.
 
@@ -53,9 +82,11 @@ def register(
         fixed, moving: (N, 1, *spatial). All pairs are optimised at once, and independently.
         spacings: control points' distances in voxels; each adds a lattice for `steps` steps.
         rate: Adam's, in voxels.
+        start: an affine field (N, d, *spatial) in voxels to begin with, which bends nothing.
     Returns (N, d, *spatial) voxels, without gradient.
     """
     shape, dims = fixed.shape[2:], fixed.ndim - 2
+    start = fixed.new_zeros(len(fixed), dims, *shape) if start is None else start
     lattices: list[tuple[Tensor, list[Tensor]]] = []
     with torch.enable_grad():
         for spacing in spacings:
@@ -65,11 +96,11 @@ def register(
             parameters = [c for c, _ in lattices]
             optimiser = torch.optim.Adam(parameters, lr=rate)
             for _ in range(steps):
-                field = sum(free_form(*lattice) for lattice in lattices)
+                field = start + sum(free_form(*lattice) for lattice in lattices)
                 loss = dissimilarity(fixed, fields.warp(moving, field)).sum()
                 loss = loss + weight * len(fixed) * bending_energy(field)
                 gradients = torch.autograd.grad(loss, parameters)
                 for parameter, gradient in zip(parameters, gradients, strict=True):
                     parameter.grad = gradient
                 optimiser.step()
-    return sum(free_form(c.detach(), bases) for c, bases in lattices)
+    return start + sum(free_form(c.detach(), bases) for c, bases in lattices)

@@ -1,9 +1,10 @@
 """The U-Net of VoxelMorph, in 2D and 3D: two images in, a displacement field out.
 
 Four convolutions of stride 2 with 16, 32, 32 and 32 maps go down; up they come with nearest
-neighbours, skips and 32, 32, 32, 32 maps; two more with 16 at full resolution; LeakyReLU 0.2
-throughout. The last layer starts near zero. MONAI's VoxelMorphUNet pools instead of striding, and
-starts with fields of up to 0.1 voxels.
+neighbours, skips and 32, 32, 32, 32 maps; two more with 16; LeakyReLU 0.2 throughout. The field is
+drawn on every second voxel and interpolated, as in the authors' later code: a smooth field needs
+no more, and a step costs half. The last layer starts near zero. MONAI's VoxelMorphUNet pools
+instead of striding, and starts with fields of up to 0.1 voxels.
 """
 
 from itertools import pairwise
@@ -20,7 +21,7 @@ DOWN, UP, LAST = (16, 32, 32, 32), (32, 32, 32, 32), (16, 16)
 class RegistrationUNet(nn.Module):
     """(N, 1, *spatial) moving and fixed → (N, d, *spatial) voxels; sides divisible by 16.
 
-    Shrunk against the paper: the full-resolution layers have 16 maps each, one of 32 is left out.
+    Shrunk against the paper: nothing at full resolution, whose layers have 32, 32, 16 and 16 maps.
     """
 
     def __init__(self, dims: int = 2) -> None:
@@ -37,7 +38,7 @@ class RegistrationUNet(nn.Module):
         self.bottom = layer(DOWN[-1], UP[0])
         joined = [UP[0] + DOWN[2], UP[1] + DOWN[1], UP[2] + DOWN[0]]
         self.up = nn.ModuleList(layer(a, b) for a, b in zip(joined, UP[1:], strict=True))
-        self.last = nn.Sequential(layer(UP[-1] + 2, LAST[0]), layer(LAST[0], LAST[1]))
+        self.last = nn.Sequential(layer(UP[-1], LAST[0]), layer(LAST[0], LAST[1]))
         self.field = conv(LAST[1], dims, 3, padding=1)
         small_start(self.field)
 
@@ -50,5 +51,5 @@ class RegistrationUNet(nn.Module):
         x = self.bottom(skips.pop())
         for up in self.up:
             x = up(torch.cat([F.interpolate(x, scale_factor=2.0), skips.pop()], 1))
-        x = self.last(torch.cat([F.interpolate(x, scale_factor=2.0), skips.pop()], 1))
-        return self.field(x)
+        mode = "bilinear" if x.ndim == 4 else "trilinear"
+        return F.interpolate(self.field(self.last(x)), scale_factor=2.0, mode=mode)

@@ -4,6 +4,9 @@ Networks see −1 … 1. The range that is mapped there belongs to the data set,
 CT number must keep its meaning from one patient to the next.
 """
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 
 
@@ -17,6 +20,16 @@ def from_unit(image: Tensor, limits: tuple[float, float]) -> Tensor:
     """The way back: −1 → low, 1 → high, in the image's unit."""
     low, high = limits
     return low + (image + 1) / 2 * (high - low)
+
+
+def mirrored(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A batch of images (N, C, H, W) of which each case is mirrored left to right or not, at random
+    and with all its images alike."""
+    flip = torch.rand(len(next(iter(batch.values())))) < 0.5
+    return {
+        name: torch.where(flip.to(value.device)[:, None, None, None], value.flip(-1), value)
+        for name, value in batch.items()
+    }
 
 
 def start(network: nn.Module) -> nn.Module:
@@ -74,7 +87,9 @@ def resnet_generator(width: int = 16, blocks: int = 4) -> nn.Sequential:
     )
 
 
-def patch_discriminator(channels: int = 1, width: int = 16, layers: int = 2) -> nn.Module:
+def patch_discriminator(
+    channels: int = 1, width: int = 16, layers: int = 2, norm: str = "INSTANCE"
+) -> nn.Module:
     """Scores of overlapping patches, without a sigmoid: (N, channels, H, W) → (N, 1, h, w).
 
     4x4 convolutions, `layers` of them with stride 2; with two, a score sees 34x34 pixels, with
@@ -89,5 +104,5 @@ def patch_discriminator(channels: int = 1, width: int = 16, layers: int = 2) -> 
             return super().forward(x)[-1]
 
     return Scores(
-        spatial_dims=2, channels=width, in_channels=channels, num_layers_d=layers, norm="INSTANCE"
+        spatial_dims=2, channels=width, in_channels=channels, num_layers_d=layers, norm=norm
     )

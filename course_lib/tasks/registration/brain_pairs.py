@@ -157,9 +157,9 @@ def _pairs(
     subject: Sequence[str],
     mark: int = 0,
 ) -> Cases:
-    tensors = {
-        "fixed": cases[contrasts[0]][fixed],
-        "moving": cases[contrasts[1]][moving],
+    alike = "correlation" if contrasts[0] == contrasts[1] else "mutual_information"
+    images = {"fixed": cases[contrasts[0]][fixed], "moving": cases[contrasts[1]][moving]}
+    tensors = pairs.started(images, alike) | {
         "fixed_label": cases["label"][fixed],
         "moving_label": cases["label"][moving],
     }
@@ -180,6 +180,7 @@ def _pairs(
         provenance={
             "fixed": image,
             "moving": image,
+            "moved": image,
             "fixed_label": about["label"],
             "moving_label": about["label"],
         }

@@ -211,7 +211,7 @@ def _pairs(people: People, couples: Couples, group: str) -> Cases:
         found = [values[pair[which]] for pair in of_part]
         return torch.stack(found) if found else like.new_zeros((0, *like.shape))
 
-    tensors = {name: stacked(k, people.images) for k, name in enumerate(names)}
+    tensors = pairs.started({name: stacked(k, people.images) for k, name in enumerate(names)})
     tensors |= {f"{name}_label": stacked(k, people.labels) for k, name in enumerate(names)}
     # The part's own subject, so that intervals count people and not pairs.
     return Cases(
@@ -220,7 +220,7 @@ def _pairs(people: People, couples: Couples, group: str) -> Cases:
         subject=[items[a if a in mine else b].subject for a, b in of_part],
         group=[group] * len(of_part),
         spacing_mm=torch.tensor(facts.spacing_mm).repeat(len(of_part), 1),
-        provenance={name: people.provenance for name in names},
+        provenance={name: people.provenance for name in (*names, "moved")},
         facts=facts,
     )
 

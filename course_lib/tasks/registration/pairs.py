@@ -3,6 +3,9 @@
 Which point of one picture is which point of the other? A method answers `forward` and `backward`
 (N, d, *spatial) in voxels: moving(x + u(x)) should be fixed(x), and the other way round with the
 images' parts exchanged. Both are asked for because there and back again should end where it began.
+
+Every pair comes with an affine map, searched for once in the images, and the moving image as
+that map shows it. All methods start there, learned or not: what is left is what bends.
 """
 
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases, Facts, random_index
 from course_lib.metrics import registration as metrics
 from course_lib.metrics import segmentation
+from course_lib.parts.registration import affine
 from course_lib.physics import fields
 from course_lib.tasks.base import Field, Metric, Panel, Plan
 
@@ -45,6 +49,12 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
     """Random training cases, each with its `number` among them."""
     index = random_index(train, count, generator)
     return train.batch(index) | {"number": index}
+
+
+def started(pair: Batch, similarity: str = "correlation") -> Batch:
+    """Images `fixed` and `moving` with the affine map that all methods start from: see FIELDS."""
+    maps = affine.found(pair["fixed"], pair["moving"], similarity)
+    return pair | {"start": maps, "moved": affine.moved(pair["moving"], maps)}
 
 
 def score(prediction: Any, batch: Batch, facts: Facts) -> dict[str, Tensor]:
@@ -113,6 +123,10 @@ def panels(
 FIELDS = {
     "fixed": Field("N 1 *space", "a.u.", "the image whose grid the field lives on"),
     "moving": Field("N 1 *space", "a.u.", "the image that is warped onto it"),
+    "start": Field(
+        "N dims columns", "pixels", "an affine map that a search found: moving(A x + t) ~ fixed(x)"
+    ),
+    "moved": Field("N 1 *space", "a.u.", "the moving image as that map shows it"),
     "fixed_label": Field(
         "N 1 *space", "class", "structures of the fixed image", dtype="uint8", answer=True
     ),
