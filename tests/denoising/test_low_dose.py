@@ -48,6 +48,19 @@ def test_parts_do_not_share_their_noise(cases):
     assert not torch.equal(*noise)
 
 
+def test_training_and_validation_show_crops_in_the_made_up_chest_as_tests_do(cases):
+    for part in (cases.train, cases.validation):
+        half = len(part) // 2
+        assert [name.removesuffix("/crop") for name in part.case[half:]] == part.case[:half]
+        assert (part["region"][half:, 2:] - part["region"][half:, :2]).max() <= 0.6 * 64
+        for crop, (_, left, _, right) in zip(
+            part["normal_dose"][half:, 0], part["region"][half:].tolist(), strict=True
+        ):
+            around = torch.cat([crop[32, 14 : left - 2], crop[32, right + 2 : 50]])
+            assert len(around) == 0 or abs(float(around.median()) + 500) < 60
+    assert not any(name.endswith("/crop") for name in cases.test.case)
+
+
 def test_less_dose_is_more_noise_and_the_same_patient(cases):
     difference = cases.test["low_dose"] - cases.test["normal_dose"]
     top, left, bottom, right = cases.test["region"][0].tolist()

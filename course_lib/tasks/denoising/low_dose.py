@@ -7,7 +7,9 @@ the AAPM low-dose CT challenge. As on a real scanner, automatic exposure control
 through thicker patients: the dose is set by the photons that arrive. What is measured are the HU
 of the patient; what is simulated are both scans of that patient.
 
-Patients, split, grid and exposure are those of `ct_scans`; `own.py` scans the user's patients.
+Patients, split, grid and exposure are those of `ct_scans`. Training and validation show each slice
+twice: as it is, and a moved crop of it in the made-up chest, which is what tests show. `own.py`
+scans the user's patients.
 """
 
 from dataclasses import dataclass
@@ -68,8 +70,8 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
             tests.append(scan(patient, slices, size, ct_scans.OTHER_PATIENTS, part))
         tests = tests[1:] + tests[:1]
     return Splits(
-        train=scan(chest, training, size, "training", (seed, "training")),
-        validation=scan(chest, validation, size, "validation", (seed, "validation")),
+        train=scan(chest, training, size, "training", (seed, "training"), crops=True),
+        validation=scan(chest, validation, size, "validation", (seed, "validation"), crops=True),
         test=join(tests),
     )
 
@@ -81,26 +83,33 @@ def scan(
     group: str,
     seed: tuple[int, str],
     chest: bool = True,
+    crops: bool = False,
 ) -> Cases:
-    """Both scans of some slices of one patient, as Cases; `chest`: see `ct_scans.on_grid`."""
+    """Both scans of some slices of one patient, as Cases; `chest`: see `ct_scans.on_grid`; `crops`:
+    each slice a second time, moved and cropped as in `ct_scans.moved`."""
     generator = ct_scans.generator("denoising", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
     truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
+    region, names = region.expand(len(slices), 4), [f"{volume.case}/z{z:03d}" for z in slices]
+    if crops:
+        cropped, where = ct_scans.moved(truth, pixel_mm, True, generator)
+        truth, region = torch.cat([truth, cropped]), torch.cat([region, where])
+        names += [f"{name}/crop" for name in names]
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     low, normal = (
         ct.low_dose_sinogram(clean, ct_scans.exposure(clean, arriving), ELECTRONIC_NOISE, generator)
         for arriving in (LOW_PHOTONS, NORMAL_PHOTONS)
     )
-    count = len(slices)
+    count = len(truth)
     return Cases(
         tensors={
             "low_dose": ct.attenuation_to_hu(beam.fbp(low)),
             "normal_dose": ct.attenuation_to_hu(beam.fbp(normal)),
             "sinogram": low,
-            "region": region.expand(count, 4).contiguous(),
+            "region": region.contiguous(),
         },
-        case=[f"{volume.case}/z{z:03d}" for z in slices],
+        case=names,
         subject=[volume.subject] * count,
         group=[group] * count,
         spacing_mm=torch.full((count, 2), pixel_mm),
