@@ -33,6 +33,8 @@ class ReCNN(Method):
     """Multiscale 3D residual network. With `reference=True` the batch's field `reference`
     (N, 1, D, H, W) HU, another contrast at high resolution, is a second input channel."""
 
+    warm_up, clip, mixed = 30, 1.0, True
+
     def __init__(
         self, layers: int = 6, width: int = 16, residual: bool = True, reference: bool = False
     ) -> None:
@@ -47,7 +49,7 @@ class ReCNN(Method):
             nn.Conv3d(before, after, 3, padding=1) for before, after in pairwise(widths)
         ]
         parts = [part for layer in convolutions for part in (layer, nn.ReLU(inplace=True))]
-        self.network = nn.Sequential(*parts[:-1])
+        self.network = nn.Sequential(*parts[:-1]).to(memory_format=torch.channels_last_3d)
 
     def forward(self, enlarged: Tensor) -> Tensor:
         """(N, 1 or 2, D, H, W) → (N, 1, D, H, W), relative attenuation."""
