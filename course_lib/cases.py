@@ -180,31 +180,16 @@ def random_index(cases: Cases, count: int, generator: torch.Generator) -> Tensor
 
 
 def random_patches(
-    cases: Cases,
-    names: Sequence[str],
-    count: int,
-    size: int,
-    generator: torch.Generator,
-    within: str = "",
+    cases: Cases, names: Sequence[str], count: int, size: int, generator: torch.Generator
 ) -> Batch:
     """Square patches at random places, the same place in each of the named (N, C, H, W) images.
-
-    Arguments:
-        within: a field (N, 4) of rectangles (top, left, bottom, right) that hold the patches, where
-            they are large enough to.
 
     Returns name → (count, C, size, size), gathered in one indexing operation per image.
     """
     height, width = cases[names[0]].shape[-2:]
     which = random_index(cases, count, generator)
-    sides = torch.tensor([height, width], device=cases.device)
-    whole = torch.cat([0 * sides, sides]).expand(count, 4)
-    inside = cases[within][which] if within else whole
-    room = inside[:, 2:] - inside[:, :2] - size
-    draw = torch.rand(count, 2, generator=generator).to(cases.device)
-    # Around the middle of a rectangle that is smaller than a patch.
-    step = torch.where(room >= 0, (draw * (room + 1)).long(), room // 2)
-    top, left = torch.minimum((inside[:, :2] + step).clamp_min(0), sides - size).T
+    top = torch.randint(height - size + 1, (count,), generator=generator).to(cases.device)
+    left = torch.randint(width - size + 1, (count,), generator=generator).to(cases.device)
     span = torch.arange(size, device=cases.device)
     rows, columns = top[:, None] + span, left[:, None] + span
     return {

@@ -123,10 +123,10 @@ def scan(
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
-    """Random patches of low and normal dose from the scored rectangles, turned and mirrored at
-    random: most of the rest is air, and a crop's made-up chest."""
-    names, patch = ("low_dose", "normal_dose"), SIZES[profile].patch
-    batch = random_patches(train, names, count, patch, generator, within="region")
+    """Random patches of low and normal dose, turned and mirrored at random."""
+    batch = random_patches(
+        train, ("low_dose", "normal_dose"), count, SIZES[profile].patch, generator
+    )
     turns, mirror = torch.randint(4, (1,), generator=generator), torch.rand(1, generator=generator)
     for name, value in batch.items():
         value = torch.rot90(value, int(turns), (2, 3))
