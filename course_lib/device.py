@@ -3,14 +3,14 @@
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
 
-PRECISION = "float32"
+FULL, HALF = "float32", "bfloat16"
 
 
 def choose(wanted: str | None = None) -> torch.device:
@@ -53,7 +53,40 @@ def describe(device: torch.device | None = None) -> str:
     """One line that tells the user where the work runs."""
     device = device or choose()
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    return f"Computing on {device.type} ({name(device)}{threads}) in {PRECISION}."
+    half = f", or {HALF} where a method allows it" if precision(True, device) == HALF else ""
+    return f"Computing on {device.type} ({name(device)}{threads}) in {FULL}{half}."
+
+
+def has_half(device: torch.device) -> bool:
+    """Whether the device itself multiplies bfloat16, and does not only imitate it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return False
+
+
+def precision(mixed: bool, device: torch.device) -> str:
+    """In what precision losses are counted: float32; bfloat16 for a method that asks for `mixed`,
+    where the device has it and `$COURSE_PRECISION` is not `float32`.
+
+    Raises CourseError when the variable says anything else.
+    """
+    said = os.environ.get("COURSE_PRECISION") or HALF
+    if said not in (FULL, HALF):
+        raise CourseError(
+            f"COURSE_PRECISION={said!r} is no precision. Set it to {FULL}, for the same digits on "
+            f"every machine, or unset it: methods that allow it then train in {HALF}."
+        )
+    return HALF if mixed and said == HALF and has_half(device) else FULL
+
+
+def counting_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Inside, networks count in that precision where it does no harm."""
+    if precision == FULL:
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 @contextmanager

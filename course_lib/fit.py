@@ -1,27 +1,26 @@
 """The one training loop, for every method of every question.
 
-Each player of a method (network, generator, critic …) has its own optimiser, stepped when its loss
-is yielded: supervised, adversarial, cycle and self-supervised methods are then the same loop. A
-training runs through the method's stages, in each of which some players learn and all else is
-frozen. A method that does not learn has its settings chosen on the validation cases instead.
+A training runs through the method's stages, step by step (`learning`): supervised, adversarial,
+cycle and self-supervised methods are the same loop. A method that does not learn has its settings
+chosen on the validation cases instead.
 """
 
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib import device as devices
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
+from course_lib.learning import Turn, entered, laid_out, set_rate, stage_steps
 from course_lib.methods.asking import ask
-from course_lib.methods.base import Classical, Method, Stage
+from course_lib.methods.base import Classical, Method
 from course_lib.tasks.base import Plan, Question, Splits, base_profile
 
 Progress = bool | Callable[[int, int], None]
@@ -88,6 +87,7 @@ def fit(
     with devices.seeded(seed), devices.memory_advice():
         if isinstance(method, Classical):
             return _choose(method, question, splits, progress)
+        laid_out(method)
         plan = plan or question.plan(profile)
         generator = torch.Generator().manual_seed(seed)
 
@@ -131,64 +131,6 @@ def _choose(method: Classical, question: Question, splits: Splits, progress: Pro
 
 
 @dataclass
-class Turn:
-    """Who learns in a stage: each player's parameters and optimiser."""
-
-    method: Method
-    players: dict[str, list[nn.Parameter]]
-    optimisers: dict[str, torch.optim.Optimizer]
-    frozen: list[nn.Module]
-
-    def train(self) -> None:
-        """Training mode, but for what is frozen: its statistics stand still too."""
-        self.method.train()
-        for module in self.frozen:
-            module.eval()
-
-    def step(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        """One step of every player; yields (player, detached loss) as they happen.
-
-        Gradients are taken for the yielded player's parameters only, so that a generator's loss
-        costs nothing for the critic it looks through.
-        """
-        for player, loss in self.method.losses(batch):
-            self.optimisers[player].zero_grad(set_to_none=True)
-            loss.backward(inputs=self.players[player])
-            self.optimisers[player].step()
-            self.method.after_step(player)
-            yield player, loss.detach()
-
-
-@contextmanager
-def entered(method: Method, stage: Stage, train: Cases) -> Iterator[Turn]:
-    """The method in one of its stages: the stage's players may learn, all else is frozen."""
-    method.stage, method.done = stage.name, 0.0
-    method.begin(stage.name, train)
-    able = [p for p in method.parameters() if p.requires_grad]
-    known = {name: [p for p in own if p.requires_grad] for name, own in method.players().items()}
-    players = {name: known[name] for name in stage.learns or known}
-    learning = {id(parameter) for own in players.values() for parameter in own}
-    for parameter in able:
-        parameter.requires_grad_(id(parameter) in learning)
-    optimisers = {name: method.optimiser(name, own) for name, own in players.items()}
-    try:
-        yield Turn(method, players, optimisers, list(_still(method)))
-    finally:
-        for parameter in able:
-            parameter.requires_grad_(True)
-
-
-def _still(module: nn.Module) -> Iterator[nn.Module]:
-    """The largest parts of a module that have weights of which none learns."""
-    for child in module.children():
-        weights = list(child.parameters())
-        if weights and not any(weight.requires_grad for weight in weights):
-            yield child
-        elif weights:
-            yield from _still(child)
-
-
-@dataclass
 class _Training:
     """One training of one method, as it proceeds."""
 
@@ -206,7 +148,7 @@ class _Training:
         from tqdm.auto import tqdm
 
         method, plan, history = self.method, self.plan, self.history
-        every = max(1, plan.steps // (method.evaluations or plan.evaluations))
+        looks = looked_at(plan.steps, method.evaluations or plan.evaluations)
         bar = tqdm(
             total=plan.steps,
             desc="training",
@@ -215,16 +157,19 @@ class _Training:
             leave=False,
         )
         with bar:
-            for stage, steps in _stage_steps(method, plan.steps):
+            for stage, steps in stage_steps(method, plan.steps):
                 with entered(method, stage, self.splits.train) as turn:
+                    turn.train()
                     for done in range(steps):
                         method.done = done / steps
                         self.step(turn, done, steps)
                         bar.update()
                         if callable(progress):
                             progress(history.steps, plan.steps)
-                        if history.steps % every == 0 or history.steps == plan.steps:
-                            score = self.evaluate()
+                        if history.steps in looks:
+                            with turn.averaged():
+                                score = self.evaluate()
+                            turn.train()
                             bar.set_postfix({self.question.headline: f"{score:.3g}"})
                     method.done = 1.0
         method.eval()
@@ -232,18 +177,16 @@ class _Training:
 
     def step(self, turn: Turn, done: int, steps: int) -> None:
         """One step, `done` of the stage's `steps` being behind."""
-        start = time.perf_counter()
-        whole = self.method.schedule == "run"
+        start, method = time.perf_counter(), self.method
+        whole = method.schedule == "run"
         behind = self.history.steps / self.plan.steps if whole else done / steps
-        turn.train()
-        for optimiser in turn.optimisers.values():
-            _slow_down(optimiser, behind)
-        batch = self.method.draw(self.splits.train, self.sample, self.plan.batch)
+        set_rate(turn, behind, done, steps)
+        batch = method.draw(self.splits.train, self.sample, method.batch or self.plan.batch)
         for player, loss in turn.step(batch):
             self.recent[player].append(loss)
-        for name, value in self.method.told.items():
+        for name, value in method.told.items():
             self.terms[name].append(value)
-        self.method.told = {}
+        method.told = {}
         self.history.seconds += time.perf_counter() - start
         self.history.steps += 1
 
@@ -257,12 +200,14 @@ class _Training:
                     "diverged. Lower the method's learning rate "
                     f"(it is {self.method.learning_rate:g})."
                 )
+        with torch.random.fork_rng():  # what is drawn to look changes nothing of the training
+            validation = evaluate(self.method, self.question, self.splits.validation)
         row = {
             "step": self.history.steps,
             "seconds": round(self.history.seconds, 3),
             "losses": losses,
             **({"terms": terms} if terms else {}),
-            "validation": evaluate(self.method, self.question, self.splits.validation),
+            "validation": validation,
         }
         self.history.curve.append(row)
         if self.after_evaluation:
@@ -277,20 +222,12 @@ def _means(recent: dict[str, list[Tensor]]) -> dict[str, float]:
     return means
 
 
-def _stage_steps(method: Method, steps: int) -> list[tuple[Stage, int]]:
-    """How many steps each stage gets, if any; they add up to `steps`."""
-    total = sum(stage.share for stage in method.stages)
-    ends, done = [], 0.0
-    for stage in method.stages:
-        done += stage.share
-        ends.append(round(steps * done / total))
-    counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return [(stage, count) for stage, count in zip(method.stages, counts, strict=True) if count]
+def looked_at(steps: int, evaluations: int) -> set[int]:
+    """After which of so many steps validation is looked at: the last, and others evenly before,
+    with at least one unseen step between two.
 
-
-def _slow_down(optimiser: torch.optim.Optimizer, behind: float) -> None:
-    """Sets the rate once a share `behind` of the steps is done: from the learning rate down to a
-    hundredth of it, as half a cosine."""
-    factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * behind))
-    for group in optimiser.param_groups:
-        group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+    >>> sorted(looked_at(700, 3)), sorted(looked_at(7, 5))
+    ([233, 467, 700], [2, 5, 7])
+    """
+    count = max(1, min(evaluations, steps // 2))
+    return {round(steps * (look + 1) / count) for look in range(count)}

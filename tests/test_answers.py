@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from course_lib import catalogue
-from course_lib.benchmark.job import Job, _write_pictures, can_be_scored, compute
+from course_lib.benchmark.job import Job, can_be_scored, compute
+from course_lib.benchmark.panels import write_pictures
 from course_lib.benchmark.store import write_json
 from course_lib.cases import Cases, Facts
 from course_lib.errors import CourseError
@@ -228,7 +229,7 @@ def test_a_lesson_shows_what_has_no_score(tmp_path):
     record, panels = compute(Job("denoising", "noisy_input", "chest_ct", "smoke", 0))
     for case in record["cases"]:
         case["scores"]["psnr"] = None
-    record["pictures"] = _write_pictures(panels, record["cases"], tmp_path)
+    record["pictures"] = write_pictures(panels, record["cases"], tmp_path)
     first = min(case["case"] for case in record["cases"])
     shown = results.strip(record, tmp_path)
     assert f"{first}, the median test case: PSNR (dB) = undefined" in shown.alt

@@ -9,7 +9,8 @@ from torch import nn
 from course_lib import device
 from course_lib.cases import Cases, Facts
 from course_lib.errors import CourseError
-from course_lib.fit import _stage_steps, entered, evaluate, fit, predict
+from course_lib.fit import evaluate, fit, predict
+from course_lib.learning import entered, stage_steps
 from course_lib.methods.base import Classical, Method, Stage
 from course_lib.tasks.base import Metric, Plan, Question, Splits
 
@@ -128,9 +129,9 @@ def test_a_loss_steps_only_its_own_player():
 def test_stages_share_all_steps_in_order():
     method, stages = Slope(), (Stage("a", 1), Stage("b", 2), Stage("c", 1))
     method.stages = stages
-    assert _stage_steps(method, 10) == list(zip(stages, (2, 6, 2), strict=True))
-    assert sum(steps for _, steps in _stage_steps(method, 7)) == 7
-    assert _stage_steps(method, 1) == [(stages[1], 1)]
+    assert stage_steps(method, 10) == list(zip(stages, (2, 6, 2), strict=True))
+    assert sum(steps for _, steps in stage_steps(method, 7)) == 7
+    assert stage_steps(method, 1) == [(stages[1], 1)]
 
 
 class Pair(Method):

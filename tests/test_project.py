@@ -133,9 +133,10 @@ ALLOWED = {
     "parts": GROUND | {"data"},
     "tasks": GROUND | {"data", "parts"},
     "methods": GROUND | {"data", "parts"},
-    "fit": GROUND | {"methods", "tasks"},
+    "learning": GROUND | {"methods"},
+    "fit": GROUND | {"learning", "methods", "tasks"},
     "catalogue": GROUND | {"methods", "tasks"},
-    "benchmark": GROUND | {"catalogue", "data", "fit", "methods", "tasks"},
+    "benchmark": GROUND | {"catalogue", "data", "fit", "learning", "methods", "tasks"},
 }
 # Within the ground: errors and files below all, physics and metrics beside each other.
 BELOW = {"errors": set(), "files": {"errors"}, "code": {"files"}, "cases": {"errors"}}

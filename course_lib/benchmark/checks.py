@@ -16,7 +16,8 @@ from torch import Tensor
 from course_lib import device
 from course_lib.cases import Batch, Cases
 from course_lib.errors import CourseError
-from course_lib.fit import entered, fit, predict
+from course_lib.fit import fit, predict
+from course_lib.learning import entered
 from course_lib.methods.base import Classical, Method, Stage
 from course_lib.tasks.base import Plan, Question, Splits
 

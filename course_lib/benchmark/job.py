@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 from course_lib import catalogue
 from course_lib.benchmark.cost import parameters, peak_memory_mb, versions
 from course_lib.benchmark.identity import lesson_hash, sources
+from course_lib.benchmark.panels import write_pictures
 from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
-from course_lib.catalogue import outside
+from course_lib.catalogue import outside, paces
 from course_lib.code import code_hash
 from course_lib.data import own
 from course_lib.errors import CourseError, Refused
 
 if TYPE_CHECKING:
     from course_lib.fit import Progress
-    from course_lib.tasks.base import Question, Splits
+    from course_lib.tasks.base import Plan, Question, Splits
 
 SEEDS = 2**31  # what every library's generator takes
 NOTE = "data: "
@@ -51,6 +52,11 @@ class Job:
     def question(self) -> "Question":
         """What is asked; CourseError when the section has no such data set."""
         return catalogue.question(self.task, self.dataset)
+
+    @property
+    def plan(self) -> "Plan":
+        """How long it trains; CourseError when there is no such profile."""
+        return paces.plan(self.task, self.dataset, self.method, self.profile, self.options)
 
     def check(self) -> None:
         """Raises CourseError when the task, method, data set, profile, seed or an option does not
@@ -92,10 +98,8 @@ class Job:
 
     def splits(self) -> "Splits":
         """The job's cases; Refused when the data do not hold what the question asks for."""
-        from course_lib.tasks.base import base_profile
-
         try:
-            return self.question.make(self.dataset, base_profile(self.profile), self.seed)
+            return self.question.make(self.dataset, self.profile, self.seed)
         except CourseError as error:
             raise Refused(str(error)) from error
 
@@ -111,6 +115,13 @@ class Job:
         }
         return [theirs, *sources(needed)]
 
+    def precision(self) -> str:
+        """In what precision its losses are counted here."""
+        from course_lib import device
+
+        mixed = getattr(catalogue.method_class(self.method), "mixed", False)
+        return device.precision(mixed, device.choose())
+
     def key(self) -> str:
         """SHA-256 of everything that decides the result."""
         from course_lib import device
@@ -122,7 +133,10 @@ class Job:
             "lesson": lesson_hash(catalogue.section(self.task).lesson),
             "torch": version("torch").split("+")[0],
             "device": device.choose().type,
+            "steps": self.plan.steps,
         }
+        if (precision := self.precision()) != device.FULL:
+            parts["precision"] = precision
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def modules(self) -> tuple[list[str], dict[str, Path]]:
@@ -171,7 +185,7 @@ def run_here(
 
 def _run_into(job: Job, folder: Path, progress: "Progress" = True) -> Record:
     record, panels = compute(job, progress)
-    record["pictures"] = _write_pictures(panels, record["cases"], folder)
+    record["pictures"] = write_pictures(panels, record["cases"], folder)
     return write_json(folder / "record.json", record)
 
 
@@ -193,7 +207,15 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
     can_be_scored(question, splits, job.dataset)
     data_s = time.perf_counter() - begin
     method = catalogue.build(job.method, **job.options)
-    history = fit(method, question, splits, profile=job.profile, seed=job.seed, progress=progress)
+    history = fit(
+        method,
+        question,
+        splits,
+        profile=job.profile,
+        seed=job.seed,
+        plan=job.plan,
+        progress=progress,
+    )
 
     start = time.perf_counter()
     prediction, privileged = ask(method, test)
@@ -224,7 +246,7 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
             "name": devices.name(device),
             "kind": device.type,
             "threads": torch.get_num_threads(),
-            "precision": devices.PRECISION,
+            "precision": job.precision(),
         },
         "versions": versions(),
         "data": job.sources(),
@@ -268,28 +290,3 @@ def can_be_scored(question: "Question", splits: "Splits", dataset: str) -> None:
             f"{headline}: {question.metrics[headline].text} The test needs cases that show what is "
             "asked for: objects or structures to find, and each class at least once."
         )
-
-
-def _write_pictures(panels: dict[str, Any], cases: list[dict], folder: Path) -> dict[str, Any]:
-    """Saves the panels as float16 (uint8 for colour) and returns what the record says of them."""
-    import numpy as np
-
-    arrays = {
-        name: panel.values.cpu().numpy().astype("uint8" if panel.kind == "rgb" else "float16")
-        for name, panel in panels.items()
-    }
-    names = np.array([case["case"] for case in cases])
-    np.savez_compressed(folder / "pictures.npz", case=names, **arrays)
-    return {
-        "file": "pictures.npz",
-        "panels": [
-            {
-                "name": name,
-                "kind": panel.kind,
-                "window": list(panel.window),
-                "unit": panel.unit,
-                "shared": panel.shared,
-            }
-            for name, panel in panels.items()
-        ],
-    }

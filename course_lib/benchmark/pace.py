@@ -32,7 +32,6 @@ def steps_in(minutes: float, jobs: Sequence[Job], threads: int | None = None) ->
     import torch
 
     from course_lib import device as devices
-    from course_lib.tasks.base import base_profile
 
     learners = [job for job in jobs if learns(job.method)]
     if not learners:
@@ -41,7 +40,7 @@ def steps_in(minutes: float, jobs: Sequence[Job], threads: int | None = None) ->
     torch.set_num_threads(threads or before)
     try:
         first = learners[0]
-        splits = first.question.make(first.dataset, base_profile(first.profile), first.seed)
+        splits = first.question.make(first.dataset, first.profile, first.seed)
         splits = splits.to(devices.choose())
         found = min(_steps(job, splits, minutes * 60) for job in learners)
     finally:
@@ -56,7 +55,7 @@ def _steps(job: Job, splits: "Splits", seconds: float) -> int:
 
     question, steps = job.question, TRIAL_STEPS
     while True:
-        plan = replace(question.plan(job.profile), steps=steps, evaluations=1)
+        plan = replace(job.plan, steps=steps, evaluations=1)
         method = catalogue.build(job.method, **job.options)
         begin = time.perf_counter()
         history = fit(
@@ -64,7 +63,7 @@ def _steps(job: Job, splits: "Splits", seconds: float) -> int:
         )
         each = history.seconds / history.steps
         looks = (time.perf_counter() - begin - history.seconds) * (
-            getattr(method, "evaluations", None) or question.plan(job.profile).evaluations
+            getattr(method, "evaluations", None) or job.plan.evaluations
         )
         if steps == LONGER_TRIAL or history.seconds > SHORT_S:
             return max(1, int((seconds - looks) / each))

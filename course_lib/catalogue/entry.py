@@ -36,6 +36,8 @@ class Entry:
         questions: those of its section that it answers; empty: all of them.
         datasets: if it answers only some of their data sets, which; `path:` for the user's own.
         variants: name → options: settings worth a row of their own, such as the paper's ablations.
+        paper: options nearer to the paper than a minute allows (widths, batches), which profile
+            `full` uses; `long`: those in between, which profile `long` uses.
         section: where it belongs.
         file: where its class lies, if not in the course: a file, or `module:Class`.
     """
@@ -51,6 +53,8 @@ class Entry:
     questions: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    paper: Mapping[str, Any] = field(default_factory=dict)
+    long: Mapping[str, Any] = field(default_factory=dict)
     section: str = ""
     file: str | None = None
 
@@ -63,6 +67,11 @@ class Entry:
     def baseline(self) -> bool:
         """Whether others are compared with it: everything that does not learn."""
         return self.kind in ("baseline", "classical")
+
+    def options_in(self, profile: str) -> dict[str, Any]:
+        """The options that it has in a profile by itself: its defaults but for these."""
+        kinds = {"full": self.paper, "long": self.long}
+        return dict(kinds.get(profile.partition("@")[0], {}))
 
     def describe(self) -> dict[str, Any]:
         """What `course methods --json` prints."""

@@ -39,13 +39,25 @@ class Method(nn.Module):
     `done`, where training stands: the stage's name, and the share (0 to 1) of its steps that is
     behind. Afterwards, and before any training, the last stage is done.
 
-    It may set `learning_rate`; `schedule`, over what the rate falls: the whole `run`, or each
-    `stage` anew; and `evaluations`, fewer than the plan's, where predicting takes long.
+    It may set, for the loop:
+    - `learning_rate`; `schedule`, over what the rate falls: the whole `run`, or each `stage` anew;
+      `warm_up`, over how many first steps of a stage it rises;
+    - `batch`, instead of the plan's; `evaluations`, fewer than the plan's;
+    - `clip`, the largest norm that the gradient of a player's step may have;
+    - `average`, the decay (0.99, 0.999 …) of a moving average of the weights, with which the method
+      then predicts;
+    - `mixed`, whether its losses may be counted in bfloat16 where the device has it: not where
+      digits matter, as in k-space, filtered back-projection and small differences.
     """
 
     learning_rate: float = 1e-3
     schedule: ClassVar[str] = "run"
+    warm_up: int = 0
+    batch: int | None = None
     evaluations: int | None = None
+    clip: float | None = None
+    average: float = 0.0
+    mixed: bool = False
     stages: tuple[Stage, ...] = (Stage("train"),)
     facts: Facts
     stage: str

@@ -40,20 +40,31 @@ class Metric:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much training a profile allows: the same for every method of a question."""
+    """How much training a profile allows.
+
+    Arguments:
+        steps: where no pace was measured: the user's own data, methods from outside.
+        batch: cases of a step, for methods that have no `batch` of their own.
+        evaluations: how often validation is looked at, at most.
+        seconds: of one core of the reference machine that a training may take, the same for every
+            method; `catalogue.paces` makes steps of them.
+    """
 
     steps: int
     batch: int
     evaluations: int = 8
+    seconds: float | None = None
 
 
 def base_profile(profile: str) -> str:
-    """The profile whose sizes hold: `class` of `class@1400`, which asks for 1400 steps.
+    """The profile whose cases are used: `class` of `class@1400`, which asks for 1400 steps, and of
+    `long`, which trains longer on the same cases.
 
-    >>> base_profile("class@1400"), base_profile("smoke")
-    ('class', 'smoke')
+    >>> base_profile("class@1400"), base_profile("long"), base_profile("smoke")
+    ('class', 'class', 'smoke')
     """
-    return profile.partition("@")[0]
+    name = profile.partition("@")[0]
+    return "class" if name == "long" else name
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,7 @@ class Question:
 
         @wraps(made)
         def make(dataset: str, profile: str, seed: int) -> Splits:
-            return self.marked(made(dataset, profile, seed))
+            return self.marked(made(dataset, base_profile(profile), seed))
 
         vars(make)["unmarked"] = made
         object.__setattr__(self, "make", make)

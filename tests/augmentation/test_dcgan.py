@@ -89,7 +89,7 @@ def test_a_teacher_of_real_patches_labels_its_pictures(labelled, quick):
     method = made("dcgan", labelled).eval()
     method.begin("train", labelled.train)
     with torch.no_grad():
-        images, wanted = method.batch(rng())
+        images, wanted = method.judges_batch(rng())
         _, guess = method.pictures_of(torch.zeros(5, dtype=torch.long), rng())
     assert images.shape == (32, 1, 32, 32) and torch.allclose(wanted.sum(1), torch.ones(32))
     assert ((guess > 0) & (guess < 1)).all()  # soft, not the label that was asked for

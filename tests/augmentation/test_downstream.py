@@ -35,7 +35,7 @@ def test_the_judge_is_the_same_whoever_asks(labelled, quick):
 
 def test_the_judge_learns_and_never_sees_other_labels(labelled):
     method = prepared("no_augmentation", labelled)
-    seen, wanted = method.batch(rng())
+    seen, wanted = method.judges_batch(rng())
     known = {tuple(x.flatten()[:40].tolist()) for x in labelled.train["image"]}
     assert {tuple(x.flatten()[:40].tolist()) for x in seen} <= known
     assert wanted.sum(0).tolist() == [16, 16]

@@ -51,7 +51,7 @@ def test_made_lesions_are_added_to_classically_changed_ones(labelled):
     method.begin("train", labelled.train)
     assert method.change != NOTHING and made(labelled, classic=False).change == NOTHING
     with torch.no_grad():
-        images, wanted = method.batch(torch.Generator().manual_seed(0))
+        images, wanted = method.judges_batch(torch.Generator().manual_seed(0))
         labels = torch.tensor([0, 1, 1])
         drawn, known = method.pictures_of(labels, torch.Generator().manual_seed(0))
     assert images.shape == (32, 1, 32, 32) and wanted.sum(0).tolist() == [16, 16]

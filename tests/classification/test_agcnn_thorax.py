@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.errors import CourseError
-from course_lib.fit import entered
+from course_lib.learning import entered
 from course_lib.methods.classification import agcnn_thorax as agcnn
 from course_lib.parts.cells import Cells
 from course_lib.tasks.classification import malignancy

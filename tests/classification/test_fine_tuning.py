@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.errors import CourseError
-from course_lib.fit import entered
+from course_lib.learning import entered
 from course_lib.methods.classification.fine_tuning import FineTuning
 from course_lib.tasks.classification import malignancy
 from tests.classification.example import facts, weights

@@ -5,7 +5,7 @@ import torch
 
 from course_lib import device
 from course_lib.errors import CourseError
-from course_lib.fit import entered
+from course_lib.learning import entered
 from course_lib.methods.frontier.weak_supervision_cam_mil import WeakSupervisionCAMMIL
 from course_lib.parts.frontier import saliency
 from course_lib.tasks.frontier import reading

@@ -5,7 +5,8 @@ import torch
 
 from course_lib.cases import Facts
 from course_lib.errors import CourseError
-from course_lib.fit import entered, fit
+from course_lib.fit import fit
+from course_lib.learning import entered
 from course_lib.methods.reconstruction_mr.kiki_net import KIKINet, emphasis
 from course_lib.parts.reconstruction_mr.complex_channels import to_channels, to_complex
 from course_lib.physics import mr

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_lib.fit import entered
+from course_lib.learning import entered
 from course_lib.methods.segmentation.bdc_lstm import KUNetBDCLSTM
 from course_lib.parts.segmentation.stacks import standardise, to_slices
 

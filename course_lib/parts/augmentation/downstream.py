@@ -99,7 +99,7 @@ class Judged:
         fits = self.label[None] == label[:, None]
         return self.real[(order + fits).argmax(1)]
 
-    def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def judges_batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """One of the judge's batches, half of each class: real and made pictures."""
         label = (torch.arange(BATCH) % CLASSES).to(self.real.device)
         made = CLASSES * round(self.share * BATCH / CLASSES)
@@ -122,7 +122,7 @@ class Judged:
         if self._judges is None:
             steps = -(-EPOCHS * self.cases // BATCH)
             _, channels, _, side = self.real.shape
-            self._judges = train_judges(self.batch, steps, self.real.device, side, channels)
+            self._judges = train_judges(self.judges_batch, steps, self.real.device, side, channels)
         return self._judges
 
     def predict(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

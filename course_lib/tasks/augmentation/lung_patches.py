@@ -52,7 +52,8 @@ SIZES = {
 }
 PLANS = {
     "smoke": Plan(steps=4, batch=8, evaluations=1),
-    "class": Plan(steps=800, batch=32, evaluations=2),
+    "class": Plan(steps=800, batch=32, evaluations=2, seconds=60),
+    "long": Plan(steps=12000, batch=32, evaluations=12, seconds=900),
     "full": Plan(steps=30_000, batch=64, evaluations=10),
 }
 """The same for both questions."""

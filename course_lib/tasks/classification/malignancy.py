@@ -288,7 +288,8 @@ QUESTION = Question(
     sources={f"nodules/{count}": ("chest_ct", "lidc_annotations") for count in COUNTS},
     plans={
         "smoke": Plan(steps=6, batch=8, evaluations=2),
-        "class": Plan(steps=300, batch=16, evaluations=4),
+        "class": Plan(steps=300, batch=16, evaluations=4, seconds=60),
+        "long": Plan(steps=4500, batch=16, evaluations=12, seconds=900),
         "full": Plan(steps=5000, batch=32, evaluations=20),
     },
     make=make,

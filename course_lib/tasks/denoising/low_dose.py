@@ -202,7 +202,8 @@ QUESTION = Question(
     },
     plans={
         "smoke": Plan(steps=6, batch=4, evaluations=2),
-        "class": Plan(steps=700, batch=6),
+        "class": Plan(steps=700, batch=6, seconds=60),
+        "long": Plan(steps=10500, batch=6, evaluations=12, seconds=900),
         "full": Plan(steps=40_000, batch=32, evaluations=40),
     },
     make=make,

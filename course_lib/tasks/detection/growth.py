@@ -164,7 +164,8 @@ QUESTION = Question(
     },
     plans={
         "smoke": Plan(steps=3, batch=8, evaluations=1),
-        "class": Plan(steps=250, batch=32, evaluations=4),
+        "class": Plan(steps=250, batch=32, evaluations=4, seconds=60),
+        "long": Plan(steps=3750, batch=32, evaluations=12, seconds=900),
         "full": Plan(steps=30_000, batch=64, evaluations=30),
     },
     make=make,

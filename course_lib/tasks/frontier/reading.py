@@ -42,7 +42,8 @@ SIZES = {"smoke": Size(12, 6, 8), "class": Size(220, 30, 90), "full": Size(600, 
 
 PLANS = {
     "smoke": Plan(steps=4, batch=8, evaluations=2),
-    "class": Plan(steps=300, batch=16, evaluations=5),
+    "class": Plan(steps=300, batch=16, evaluations=5, seconds=60),
+    "long": Plan(steps=4500, batch=16, evaluations=12, seconds=900),
     "full": Plan(steps=6000, batch=32, evaluations=20),
 }
 

@@ -270,7 +270,8 @@ QUESTION = Question(
     },
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=200, batch=2),
+        "class": Plan(steps=200, batch=2, seconds=60),
+        "long": Plan(steps=3000, batch=2, evaluations=12, seconds=900),
         "full": Plan(steps=50_000, batch=8, evaluations=40),
     },
     make=make,

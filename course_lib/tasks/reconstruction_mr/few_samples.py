@@ -173,7 +173,8 @@ QUESTION = Question(
     sources={f"brain/{how}": ("brain_donors", "brain_mni") for how in ACQUISITIONS},
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=300, batch=2),
+        "class": Plan(steps=300, batch=2, seconds=60),
+        "long": Plan(steps=4500, batch=2, evaluations=12, seconds=900),
         "full": Plan(steps=50_000, batch=8, evaluations=40),
     },
     make=make,

@@ -35,7 +35,8 @@ SIZES = {
 }
 PLANS = {
     "smoke": Plan(steps=4, batch=2, evaluations=1),
-    "class": Plan(steps=700, batch=8),
+    "class": Plan(steps=700, batch=8, seconds=60),
+    "long": Plan(steps=10500, batch=8, evaluations=12, seconds=900),
     "full": Plan(steps=40_000, batch=8, evaluations=40),
 }
 

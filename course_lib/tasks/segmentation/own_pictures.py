@@ -241,7 +241,8 @@ QUESTION = replace(
     asked_of=asked_of,
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=280, batch=8, evaluations=5),
+        "class": Plan(steps=280, batch=8, evaluations=5, seconds=60),
+        "long": Plan(steps=4200, batch=8, evaluations=12, seconds=900),
         "full": Plan(steps=30_000, batch=16, evaluations=40),
     },
     make=make,

@@ -194,7 +194,8 @@ QUESTION = Question(
     },
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=280, batch=2, evaluations=5),
+        "class": Plan(steps=280, batch=2, evaluations=5, seconds=60),
+        "long": Plan(steps=4200, batch=2, evaluations=12, seconds=900),
         "full": Plan(steps=30_000, batch=8, evaluations=40),
     },
     make=make,

@@ -252,7 +252,8 @@ QUESTION = Question(
     },
     plans={
         "smoke": Plan(steps=6, batch=2, evaluations=2),
-        "class": Plan(steps=300, batch=2),
+        "class": Plan(steps=300, batch=2, seconds=60),
+        "long": Plan(steps=4500, batch=2, evaluations=12, seconds=900),
         "full": Plan(steps=40_000, batch=16, evaluations=40),
     },
     make=make,

@@ -38,7 +38,8 @@ SIZES = {
 
 PLANS = {
     "smoke": Plan(steps=4, batch=1, evaluations=2),
-    "class": Plan(steps=400, batch=1, evaluations=4),
+    "class": Plan(steps=400, batch=1, evaluations=4, seconds=60),
+    "long": Plan(steps=6000, batch=1, evaluations=12, seconds=900),
     "full": Plan(steps=60_000, batch=4, evaluations=20),
 }
 
