@@ -25,6 +25,7 @@ class FBPConvNet(Method):
     """Post-processing of FBP."""
 
     learning_rate = 4e-3  # chosen on validation, against 1e-3
+    warm_up, clip, mixed = 20, 1.0, True
 
     def __init__(self, features: tuple[int, ...] = (16, 16, 32, 64, 128, 16)) -> None:
         super().__init__()

@@ -23,7 +23,8 @@ integrals, output (N, 1, H, W) HU.
 The authors' code gives dense blocks the back-projections of f and y; here those of what u does not
 explain, filtered (Â⁺ is FBP), and added directly: a nearly exact inversion from the first step on.
 Its third term, of level sets, is left out. Shrunk: 3 rounds instead of 7, dense blocks of three
-layers instead of five.
+layers instead of five. On validation, in 25 seconds: 27.4 dB at the rate 1e-3 and batch 2, 29.8 at
+3e-3 with warm-up and clipping, 31.0 at 4e-3 and batch 1, twice the steps.
 
 Zhang, Dong & Liu 2019, IEEE ICASSP, pp. 3657-3661, doi 10.1109/ICASSP.2019.8682178.
 """
@@ -107,6 +108,9 @@ class Round(nn.Module):
 
 class JSRNet(Method):
     """Joint spatial-Radon domain network."""
+
+    learning_rate, batch = 4e-3, 1
+    warm_up, clip, mixed = 20, 1.0, True
 
     def __init__(
         self,

@@ -70,7 +70,8 @@ class DeepCascade(Method):
     """`cascades`: n_c blocks; `depth`: n_d convolutions in each; `consistent=False` leaves out what
     makes the method, for comparison; `windows`: those of data sharing, in frames."""
 
-    learning_rate = 2e-3
+    learning_rate = 3e-3
+    warm_up, clip, mixed = 30, 1.0, True  # networks alone: k-space stays complex64
 
     def __init__(
         self,

@@ -91,7 +91,8 @@ class KIKINet(Method):
     """Networks in the order of `order`, one K or I each, trained in as many stages. `trust`: λ;
     `fidelity`: the weight of the samples in the loss of I-networks."""
 
-    learning_rate = 2e-3
+    learning_rate, batch = 2e-3, 1
+    warm_up, clip = 20, 1.0
     schedule = "stage"  # each network starts at the full rate
 
     def __init__(
