@@ -114,7 +114,7 @@ def sampled(
 def varied(target: Tensor, generator: torch.Generator) -> Tensor:
     """Complex pictures (N, 1, H, W) mirrored at random, and half of them turned by up to 15
     degrees, scaled by up to 15 %, smoothed by a Gaussian of up to 1.2 pixels and down to half as
-    bright: heads differ in size, scans in sharpness, and the brightest pixel may be fat or brain."""
+    bright: heads differ in size, scans in sharpness, and what is brightest may be fat or brain."""
     count, (height, width) = len(target), target.shape[2:]
     mirror, which, turn, scale, soft, bright = torch.rand(6, count, generator=generator)
     turn, scale = torch.deg2rad(30 * turn - 15), 0.85 + 0.3 * scale
