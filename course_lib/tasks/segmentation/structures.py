@@ -22,8 +22,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from course_lib.cases import Batch, Cases, Facts
+from course_lib.cases import Batch, Cases, Facts, random_index
 from course_lib.metrics import segmentation as metrics
+from course_lib.parts import crops
 from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits
 from course_lib.tasks.segmentation import heads, stacks
 
@@ -78,28 +79,32 @@ def pieces(
     as far as can be, on a voxel of a structure that is drawn first: small ones are seen as often as
     large ones."""
     shape = train["image"].shape[2:]
-    sides = [min(a, b) for a, b in zip(piece, shape, strict=True)]
-    which = torch.randint(len(train), (count,), generator=generator).tolist()
-    batch: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
-    for case in which:
-        label = train["label"][case, 0]
-        corner = [
-            int(torch.randint(n - m + 1, (1,), generator=generator))
-            for n, m in zip(shape, sides, strict=True)
-        ]
-        wanted = int(torch.randint(1, train.facts.classes, (1,), generator=generator))
-        centred = bool(torch.rand(1, generator=generator) < 0.5)
-        places = (label == wanted).nonzero() if centred else label[:0].nonzero()
-        if len(places):
-            centre = places[int(torch.randint(len(places), (1,), generator=generator))].tolist()
-            corner = [
-                min(max(c - m // 2, 0), n - m) for c, m, n in zip(centre, sides, shape, strict=True)
-            ]
-        cut = tuple(slice(a, a + m) for a, m in zip(corner, sides, strict=True))
-        for name, parts in batch.items():
-            value = train[name][case]
-            parts.append(value[(slice(None), *cut)] if name in ("image", "label") else value)
-    return {name: torch.stack(parts) for name, parts in batch.items()}
+    sides = tuple(min(a, b) for a, b in zip(piece, shape, strict=True))
+    case = random_index(train, count, generator)
+    chance = torch.rand(count, 6, generator=generator).to(train.device)
+    side, room = (torch.tensor(x, device=train.device) for x in (sides, shape))
+    room = room - side
+    corner = (chance[:, :3] * (room + 1)).long()
+    wanted = 1 + (chance[:, 3] * (train.facts.classes - 1)).long()
+    some = (chance[:, 5] < 0.5).nonzero()[:, 0]
+    found = train["label"][case[some], 0] == wanted[some, None, None, None]
+    voxel, there = _any_of(found, chance[some, 4])
+    centred = (voxel - side // 2).clamp_min(0).minimum(room)
+    corner[some] = torch.where(there[:, None], centred, corner[some])
+    cut = ("image", "label")
+    return {
+        name: crops.boxes(value, case, corner, sides) if name in cut else value[case]
+        for name, value in train.tensors.items()
+    }
+
+
+def _any_of(found: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+    """One of the voxels of each (N, D, H, W) that are true, by `chance` (N,) from 0 to 1: where it
+    is, (N, 3), and whether there is any."""
+    upto = found.flatten(1).cumsum(1, dtype=torch.int32)
+    nth = (chance * upto[:, -1] + 1).int().minimum(upto[:, -1])
+    place = torch.searchsorted(upto, nth[:, None])
+    return torch.stack(torch.unravel_index(place[:, 0], found.shape[1:]), 1), upto[:, -1] > 0
 
 
 def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:

@@ -30,6 +30,7 @@ from torch import Tensor
 from course_lib.cases import Batch, Cases, Facts, join, random_index
 from course_lib.metrics import image as image_metrics
 from course_lib.metrics import texture
+from course_lib.parts.crops import cut
 from course_lib.parts.super_resolution.planes import Scale, to_planes
 from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits
 from course_lib.tasks.super_resolution import blocks
@@ -139,16 +140,17 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
     coarse = [train["high_resolution"].shape[-1] // scale[2], side // scale[2]]
     case = random_index(train, count, generator)
     corner = torch.randint(coarse[0] - coarse[1] + 1, (count, 2), generator=generator).to(case)
-    factor = torch.randint(len(MIXED_FACTORS), (count,), generator=generator).tolist()
-    parts: dict[str, list[Tensor]] = {name: [] for name in train.tensors}
-    for k, (number, (y, x)) in enumerate(zip(case.tolist(), corner.tolist(), strict=True)):
-        for name, patches in parts.items():
-            step, width = (1, coarse[1]) if name == "low_resolution" else (scale[2], side)
-            top, left = y * step, x * step
-            patch = train[name][number, :, :, top : top + width, left : left + width]
-            patches.append(patch[factor[k], None] if name == "interpolated" else patch)
+    factor = torch.randint(len(MIXED_FACTORS), (count,), generator=generator).to(case)
+    patches = {}
+    for name, images in train.tensors.items():
+        step, width = (1, coarse[1]) if name == "low_resolution" else (scale[2], side)
+        if name == "interpolated":  # (N, K, D, H, W): one of K
+            kinds = images.flatten(0, 1).unsqueeze(1)
+            patches[name] = cut(kinds, corner * step, width, case * images.shape[1] + factor)
+        else:
+            patches[name] = cut(images, corner * step, width, case)
     axes = [axis for axis in (2, 3, 4) if torch.rand(1, generator=generator) < 0.5]
-    return {name: torch.stack(patches).flip(axes) for name, patches in parts.items()}
+    return {name: patch.flip(axes) for name, patch in patches.items()}
 
 
 def score(prediction: Tensor, batch: Batch, facts: Facts) -> dict[str, Tensor]:
