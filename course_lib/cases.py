@@ -16,11 +16,17 @@ from course_lib.errors import CourseError
 
 Batch = dict[str, Tensor]
 PATH, UNVERIFIED = "path:", "unverified:"
+PUBLIC = ("medmnist/", "msd/")
+
+
+def is_public(dataset: str) -> bool:
+    """Whether a data set's name is that of a public one, which is fetched by name."""
+    return dataset.startswith(PUBLIC)
 
 
 def is_own(dataset: str) -> bool:
-    """Whether a data set's name is a path of the user's."""
-    return dataset.startswith((PATH, UNVERIFIED))
+    """Whether a data set is of the user's choice, read as its files lie: a path or a public one."""
+    return dataset.startswith((PATH, UNVERIFIED)) or is_public(dataset)
 
 
 class MissingFactError(CourseError, AttributeError):

@@ -16,8 +16,10 @@ ASIDE = frozenset(
     {
         "course_lib",
         "course_lib.code",
+        "course_lib.data.archives",
         "course_lib.data.download",
         "course_lib.data.fetch",
+        "course_lib.data.public",
         "course_lib.data.registry",
         "course_lib.data.wheels",
         "course_lib.errors",

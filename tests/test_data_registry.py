@@ -25,7 +25,8 @@ CARD_PARTS = (
 
 @pytest.mark.parametrize("data_set", registry.data_sets().values(), ids=lambda entry: entry.name)
 def test_entry_and_card_are_complete(data_set):
-    assert data_set.wheel.startswith(f"{data_set.package.replace('-', '_')}-{data_set.version}-")
+    known = f"{data_set.package.replace('-', '_')}-{data_set.version}"
+    assert data_set.archive.startswith(f"{known}-") or data_set.archive == f"{known}.tar.gz"
     for digest in [data_set.sha256, *(files.sha256 for files in data_set.files)]:
         assert re.fullmatch("[0-9a-f]{64}", digest)
     assert data_set.licence and data_set.citation
@@ -38,7 +39,7 @@ def test_entry_and_card_are_complete(data_set):
 
 def test_no_card_without_a_data_set():
     cards = {card.stem for card in (resource("datasets") / "cards").glob("*.md")}
-    assert cards == set(registry.data_sets()) | {"medmnist", "anatomy", "lesions"}
+    assert cards == set(registry.data_sets()) | {"medmnist", "msd", "anatomy", "lesions"}
 
 
 def test_everything_but_the_optional_is_chosen_by_default():

@@ -7,22 +7,16 @@ import pytest
 from course_lib import catalogue
 from course_lib.benchmark.job import Job
 from course_lib.catalogue import paces
-from course_lib.tasks.denoising import low_dose
 
-PLACE = ("denoising", "chest_ct")
+PLACE, PROFILES = ("denoising", "chest_ct"), ("class", "long", "full")
 
 
 @pytest.fixture
 def measured(monkeypatch):
-    """A table of one method, and a question with a minute."""
-    plans = low_dose.QUESTION.plans
-    minute = replace(plans["class"], seconds=60, evaluations=8)
-    monkeypatch.setattr(
-        low_dose, "QUESTION", replace(low_dose.QUESTION, plans={**plans, "class": minute})
-    )
-    table = {"class": {"denoising/chest_ct": {"red_cnn": [0.0411, 1.7], "wgan_vgg": [0.21, 0]}}}
+    """A table of two methods."""
+    table = {"class": {"denoising/*": {"red_cnn": [0.0411, 1.7], "wgan_vgg": [0.21, 0]}}}
     monkeypatch.setattr(paces, "table", lambda: table)
-    return table["class"]["denoising/chest_ct"]
+    return table["class"]["denoising/*"]
 
 
 def steps(method, profile="class", **options):
@@ -75,3 +69,36 @@ def test_precision_belongs_to_a_jobs_key_where_it_is_not_float32(monkeypatch):
     assert job.precision() == "bfloat16" and job.key() != plain
     monkeypatch.setenv("COURSE_PRECISION", "float32")
     assert job.precision() == "float32" and job.key() == plain
+
+
+@pytest.mark.parametrize("entry", catalogue.METHODS, ids=lambda entry: entry.id)
+@pytest.mark.parametrize("profile", ["long", "full"])
+def test_options_nearer_to_the_paper_exist(entry, profile):
+    options = entry.options_in(profile)
+    assert options == entry.options_in(f"{profile}@20") and not entry.options_in("class")
+    if options:
+        made = catalogue.build(entry.id, **options)
+        assert all(getattr(made, name) == value for name, value in options.items())
+
+
+def test_a_job_is_made_with_its_profiles_options_and_its_own_over_them():
+    minute, quarter, gpu = (Job(*PLACE[:1], "red_cnn", PLACE[1], p, 0) for p in PROFILES)
+    assert minute.built_with == {} != quarter.built_with != gpu.built_with == {"width": 96}
+    own = replace(quarter, options={"width": 8})
+    assert own.built_with == {"width": 8}
+    assert len({job.key() for job in (minute, quarter, gpu, own)}) == 4
+
+
+def test_long_trains_longer_on_the_cases_of_a_minute():
+    question = catalogue.question(*PLACE)
+    minute, quarter = (question.plan(profile) for profile in PROFILES[:2])
+    assert (minute.seconds, quarter.seconds) == (60, 900) and quarter.steps > 10 * minute.steps
+    short, long = (question.make(PLACE[1], profile, 0) for profile in PROFILES[:2])
+    assert short.test.case == long.test.case and short.train.case == long.train.case
+
+
+@pytest.mark.parametrize("section", catalogue.SECTIONS)
+def test_every_profile_has_its_plan_in_every_question(section):
+    for question in catalogue.questions(section):
+        assert [*question.plans] == ["smoke", *PROFILES], question.id
+        assert question.plans["class"].seconds == 60 and question.plans["long"].seconds == 900

@@ -89,6 +89,21 @@ def test_adjoint(coils, device):
     assert abs(left - right) / abs(left) < 1e-5
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_masked_sampling_is_the_transform_times_the_mask_with_exact_gradients(size):
+    """Masks of one case and of all, both ways, and the derivatives of both in double precision."""
+    image, kspace = random_complex(3, 1, *size), random_complex(3, 1, *size, seed=1)
+    for cases in (1, 3):
+        mask = (torch.rand(cases, 1, *size, generator=seeded()) < 0.4).float()
+        assert torch.allclose(mr.forward(image, mask), mask * mr.fft2c(image), atol=1e-6)
+        assert torch.allclose(mr.adjoint(kspace, mask), mr.ifft2c(mask * kspace), atol=1e-6)
+        assert (mr.forward(image, mask)[mask.expand(3, 1, *size) == 0] == 0).all()
+    small = random_complex(1, 1, 3 + size[0] % 2, 4).to(torch.complex128).requires_grad_()
+    mask = (torch.rand(1, 1, *small.shape[-2:], generator=seeded()) < 0.6).double()
+    for through in (mr.forward, mr.adjoint):
+        assert torch.autograd.gradcheck(lambda x, f=through: f(x, mask), small)
+
+
 def test_full_sampling_is_inverted_with_any_number_of_coils():
     image, every = random_complex(2, 1, 16, 20), torch.ones(1, 1, 16, 20)
     for coils in (1, 4, 8):

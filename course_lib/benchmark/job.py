@@ -21,7 +21,7 @@ from course_lib.benchmark.store import Record, Store, write_json
 from course_lib.cases import is_own
 from course_lib.catalogue import outside, paces
 from course_lib.code import code_hash
-from course_lib.data import own
+from course_lib.data import own, public
 from course_lib.errors import CourseError, Refused
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class Job:
         return catalogue.question(self.task, self.dataset)
 
     @property
+    def built_with(self) -> dict[str, Any]:
+        """The options that the method is made with: the profile's own, and over them the job's."""
+        return catalogue.entry(self.method).options_in(self.profile) | self.options
+
+    @property
     def plan(self) -> "Plan":
         """How long it trains; CourseError when there is no such profile."""
         return paces.plan(self.task, self.dataset, self.method, self.profile, self.options)
@@ -79,8 +84,8 @@ class Job:
             )
         if not 0 <= self.seed < SEEDS:
             raise CourseError(f"A seed is a whole number from 0 to {SEEDS - 1}, not {self.seed}.")
-        if self.options:
-            catalogue.build(self.method, **self.options)
+        if self.built_with:
+            catalogue.build(self.method, **self.built_with)
 
     def look(self) -> None:
         """Looks whether the data are here, and at data of the user's own as far as the smallest
@@ -111,7 +116,7 @@ class Job:
         theirs = {
             "name": self.dataset,
             "sha256": own.fingerprint(self.dataset),
-            "licence": "the user's own data",
+            "licence": public.licence(self.dataset) or "the user's own data",
         }
         return [theirs, *sources(needed)]
 
@@ -134,6 +139,7 @@ class Job:
             "torch": version("torch").split("+")[0],
             "device": device.choose().type,
             "steps": self.plan.steps,
+            "options": self.built_with,
         }
         if (precision := self.precision()) != device.FULL:
             parts["precision"] = precision
@@ -206,7 +212,7 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
     test = splits.test
     can_be_scored(question, splits, job.dataset)
     data_s = time.perf_counter() - begin
-    method = catalogue.build(job.method, **job.options)
+    method = catalogue.build(job.method, **job.built_with)
     history = fit(
         method,
         question,
@@ -234,6 +240,7 @@ def compute(job: Job, progress: "Progress" = True) -> tuple[Record, dict[str, An
         "status": "done",
         "error": None,
         "job": asdict(job),
+        "options": job.built_with,
         "about": catalogue.entry(job.method).describe(),
         "privileged": bool(privileged),
         "started": started.isoformat(timespec="seconds"),

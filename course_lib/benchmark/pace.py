@@ -56,7 +56,7 @@ def _steps(job: Job, splits: "Splits", seconds: float) -> int:
     question, steps = job.question, TRIAL_STEPS
     while True:
         plan = replace(job.plan, steps=steps, evaluations=1)
-        method = catalogue.build(job.method, **job.options)
+        method = catalogue.build(job.method, **job.built_with)
         begin = time.perf_counter()
         history = fit(
             method, question, splits, profile=job.profile, seed=job.seed, plan=plan, progress=False

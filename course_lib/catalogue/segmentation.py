@@ -43,6 +43,8 @@ METHODS = (
         cite="Ronneberger et al. 2015, MICCAI",
         doi="10.1007/978-3-319-24574-4_28",
         variants={"without skips": {"skips": False}, "3D U-Net": {"dims": 3}},
+        long={"widths": (24, 48, 96, 192)},
+        paper={"widths": (64, 128, 256, 512, 1024)},
     ),
     Entry(
         id="vnet",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from course_lib.benchmark.store import Store
     from course_lib.benchmark.sweep import Outcome
 
-PROFILES = click.Choice(["smoke", "class", "full"])
+PROFILES = click.Choice(["smoke", "class", "long", "full"])
 STATES = ("done", "failed", "cached", "refused")
 MOST_SEEDS, MOST_WORKERS_A_CORE = 1000, 4
 SEEDS = 2**31 - 1  # what every library's generator takes
@@ -35,7 +35,7 @@ PROFILE = click.option(
     type=PROFILES,
     default="class",
     show_default=True,
-    help="smoke: seconds; class: about a minute per method on two cores; full: one GPU.",
+    help="smoke: seconds; class: a minute of one core a method; long: fifteen; full: one GPU.",
 )
 
 
@@ -53,7 +53,8 @@ DATASET = click.option(
     "--dataset",
     callback=_not_empty,
     shell_complete=complete.datasets,
-    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE.",
+    help="Data set; by default the first one that fits. Your own: path:FOLDER_OR_FILE. Public: "
+    "medmnist/NAME, msd/TASK.",
 )
 
 

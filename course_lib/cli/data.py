@@ -20,7 +20,7 @@ data.add_command(look)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def list_(as_json: bool) -> None:
     """Show every data set: size, licence, whether it is here."""
-    from course_lib.data import fetch, registry
+    from course_lib.data import fetch, public, registry
 
     sets = registry.data_sets().values()
     here = {data_set.name: fetch.is_fetched(data_set.name) for data_set in sets}
@@ -58,6 +58,7 @@ def list_(as_json: bool) -> None:
         cells[1] = row[1].rjust(widths[1])
         click.echo("  ".join(cells).rstrip())
     click.echo("\n* not for commercial use; leave it out with `--without NAME`.")
+    click.echo(f"Public data sets, fetched by name: {', '.join(public.names())}.")
 
 
 @data.command()
@@ -66,11 +67,18 @@ def list_(as_json: bool) -> None:
 def fetch(names: tuple[str, ...], without: tuple[str, ...]) -> None:
     """Fetch the NAMES given, or all data sets that are not optional.
 
+    Public data sets are fetched by name too: medmnist/NAME, msd/TASK.
+
     Downloads go on where they stopped; what is already here and intact is left alone.
     """
-    from course_lib.data import fetch, registry
+    from course_lib.cases import is_public
+    from course_lib.data import fetch, public, registry
 
-    for data_set in registry.chosen(names, without):
+    wanted = [name for name in names if is_public(name)]
+    for name in wanted:
+        click.echo(public.fetch(name))
+    names = tuple(name for name in names if name not in wanted)
+    for data_set in registry.chosen(names, without) if names or not wanted else ():
         if data_set.non_commercial:
             click.echo(f"{data_set.name}: {data_set.licence}, not for commercial use")
         fetch.fetch(data_set.name)

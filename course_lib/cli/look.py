@@ -19,16 +19,19 @@ from course_lib.errors import CourseError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def look(dataset: str, out: str | None, as_json: bool, **said: Any) -> None:
-    """Say what is understood of your own data, path:FOLDER_OR_FILE, and draw some of them.
+    """Say what is understood of your own data, path:FOLDER_OR_FILE, and draw some of them; also of
+    public ones, medmnist/NAME or msd/TASK.
 
     Subjects, split, sizes, spacing, unit, what is marked, what was left out and why, and which
     sections can use them. Nothing is trained.
     """
+    from course_lib.cases import is_own
     from course_lib.data import own
     from course_lib.data.own import reading
 
-    name = located(dataset if ":" in dataset else f"path:{dataset}", **said)
-    if name is None or not name.startswith(("path:", "unverified:")):
+    whole = ":" in dataset or is_own(dataset)
+    name = located(dataset if whole else f"path:{dataset}", **said)
+    if name is None or not is_own(name):
         raise CourseError(f"`course data look` looks at path:FOLDER_OR_FILE, not at {dataset!r}.")
     sheet = _sheet(out, own.location(name))
     found = _found(name)

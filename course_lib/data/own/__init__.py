@@ -1,4 +1,5 @@
-"""The user's own data: `--dataset path:FOLDER`. What a path holds.
+"""The user's own data: `--dataset path:FOLDER`. What a path holds, or a public data set
+(`medmnist/NAME`, `msd/TASK`), which is read in the same way once it is fetched.
 
 Formats are known by what lies in the path:
 
@@ -24,7 +25,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from course_lib.cases import UNVERIFIED, subject_split
+from course_lib.cases import UNVERIFIED, is_public, subject_split
+from course_lib.data import public
 from course_lib.data.own import files, tables
 from course_lib.data.own.kinds import Boxed, Labelled, LeftOut, Masked, OwnData, Pictures, Scans
 from course_lib.data.own.reading import Reading, parse
@@ -56,10 +58,13 @@ FORMATS = (
 
 
 def location(dataset: str) -> Path:
-    """The path in `path:…` or `unverified:…`; CourseError if nothing is there."""
-    if dataset.partition(":")[2].partition("?")[0].strip() == "":
+    """The path in `path:…` or `unverified:…`, or where a public data set lies; CourseError if
+    nothing is there."""
+    if not is_public(dataset) and dataset.partition(":")[2].partition("?")[0].strip() == "":
         raise CourseError(f"{dataset!r} names no path. Expected after 'path:': {FORMATS}.")
     place, reading = parse(dataset)
+    if is_public(dataset):
+        public.whole(dataset.partition("?")[0])
     if not os.path.exists(place):  # also where a name is too long
         raise CourseError(f"{place} does not exist. Expected after 'path:': {FORMATS}.")
     if (text := tables.readable(str(place))) != str(place):

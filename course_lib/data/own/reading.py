@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from course_lib.cases import is_own
+from course_lib.cases import is_own, is_public
+from course_lib.data import public
 from course_lib.errors import CourseError
 
 UNITS = ("HU", "a.u.", "a.u.,HU", "HU,a.u.")
@@ -57,7 +58,7 @@ class Reading:
 
 
 def parse(dataset: str) -> tuple[Path, Reading]:
-    """The path of `path:PLACE?NAME=VALUE&…` and how to read it.
+    """The path of `path:PLACE?NAME=VALUE&…`, or of a public data set `NAME?…`, and how to read it.
 
     A path that exists with its question mark is taken as it is.
 
@@ -66,9 +67,15 @@ def parse(dataset: str) -> tuple[Path, Reading]:
     >>> parse("path:scans?unit=HU")[1].unit
     'HU'
     """
-    text = dataset.partition(":")[2]
-    place, mark, query = text.rpartition("?")
-    if not mark or os.path.exists(Path(text).expanduser()):  # also where a name is too long
+    if is_public(dataset):
+        name, mark, query = dataset.partition("?")
+        text = place = str(public.get(name).place)
+    else:
+        text = dataset.partition(":")[2]
+        place, mark, query = text.rpartition("?")
+        if os.path.exists(Path(text).expanduser()):  # also where a name is too long
+            mark = ""
+    if not mark:
         return Path(text).expanduser(), Reading()
     answers = dict(parse_qsl(query, keep_blank_values=True))
     known = [field.name for field in fields(Reading)]
@@ -100,7 +107,7 @@ def short(dataset: str) -> str:
     >>> short("path:/home/ada/scans?unit=HU"), short("brain_tissue")
     ('path:scans?unit=HU', 'brain_tissue')
     """
-    if not is_own(dataset):
+    if is_public(dataset) or not is_own(dataset):
         return dataset
     place, reading = parse(dataset)
     tables: dict[str, Any] = {

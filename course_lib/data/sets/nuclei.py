@@ -15,3 +15,13 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     image = imread(fetch.path("nuclei", "img2d.tif")).astype(np.float32)
     instances = imread(fetch.path("nuclei", "mask2d.tif")).astype(np.int32)
     return image, instances
+
+
+def stack() -> tuple[np.ndarray, np.ndarray]:
+    """A stack of nuclei, float32 (z, y, x), and its 51 instances, int32, 0 outside: data set
+    `nuclei_3d`. Optional: `course data fetch nuclei_3d`."""
+    from skimage.io import imread
+
+    image = imread(fetch.path("nuclei_3d", "img3d.tif")).astype(np.float32)
+    instances = imread(fetch.path("nuclei_3d", "mask3d.tif")).astype(np.int32)
+    return image, instances

@@ -51,11 +51,11 @@ def generator(width: int = 32, layers: int = 8) -> nn.Sequential:
     return nn.Sequential(*modules[:-1])
 
 
-def critic(width: int = 16, hidden: int = 128) -> nn.Sequential:
+def critic(width: int = 16, hidden: int = 128, slices: int = 1) -> nn.Sequential:
     """Six 3x3 convolutions with strides 1, 2, 1, 2, 1, 2, then two dense layers: patches
-    (N, 1, H, W) of any size → scores (N, 1) without bound. The maps are averaged to 4x4 before
+    (N, slices, H, W) of any size → scores (N, 1) without bound. The maps are averaged to 4x4 before
     the dense layers, so that the number of weights does not depend on the patch."""
-    widths = [1, width, width, 2 * width, 2 * width, 4 * width, 4 * width]
+    widths = [slices, width, width, 2 * width, 2 * width, 4 * width, 4 * width]
     modules: list[nn.Module] = []
     for number, (before, after) in enumerate(pairwise(widths)):
         modules += [

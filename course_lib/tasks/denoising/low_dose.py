@@ -12,6 +12,7 @@ twice: as it is, and a moved crop of it in the made-up chest, which is what test
 scans the user's patients.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,12 +23,13 @@ from course_lib.cases import Batch, Cases, Facts, join, random_patches
 from course_lib.data.volume import Volume
 from course_lib.metrics import texture
 from course_lib.physics import ct
-from course_lib.tasks import ct_scans
+from course_lib.tasks import ct_patients, ct_scans
 from course_lib.tasks.base import PARTS, Field, Metric, Panel, Plan, Question, Splits
 
 # Photons that arrive at the detector behind the thickest twentieth of a slice.
 LOW_PHOTONS, NORMAL_PHOTONS = 400.0, 10_000.0
 ELECTRONIC_NOISE = 5.0
+TRAINING = "training"
 
 
 @dataclass(frozen=True)
@@ -55,22 +57,28 @@ SIZES = {
 def make(dataset: str, profile: str, seed: int) -> Splits:
     """Scans the patients. The seed decides the noise of every scan; slices and splits are fixed.
     The latest cases are kept, because a lesson asks for the same ones several times."""
-    from course_lib.data.sets import chest_ct, lung_tumours
+    return scanned(dataset, SIZES[profile], seed, scan)
 
-    size = SIZES[profile]
+
+def scanned(dataset: str, size: Size, seed: int, scan: Callable[..., Cases]) -> Splits:
+    """The same patients, slices and split for every question about them.
+
+    Arguments:
+        scan: (patient, slices, size, group, seed, chest) → their Cases.
+    """
+    from course_lib.data.sets import chest_ct
+
     chest = chest_ct.load()
     training = ct_scans.training_slices(size.every)
     validation = ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
     block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
     tests = [scan(chest, block, size, ct_scans.SAME_PATIENT, (seed, "block"))]
-    if dataset == "chest_ct+lung_tumours":
-        for patient in lung_tumours.load():
-            slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
-            part = (seed, patient.subject)
-            tests.append(scan(patient, slices, size, ct_scans.OTHER_PATIENTS, part))
-        tests = tests[1:] + tests[:1]
+    for patient, slices, crop in ct_patients.others(dataset, size.test_slices):
+        part = (seed, patient.subject)
+        tests.append(scan(patient, slices, size, ct_scans.OTHER_PATIENTS, part, crop))
+    tests = tests[1:] + tests[:1]
     return Splits(
-        train=scan(chest, training, size, "training", (seed, "training"), crops=True),
+        train=scan(chest, training, size, TRAINING, (seed, TRAINING), crops=True),
         validation=scan(chest, validation, size, "validation", (seed, "validation"), crops=True),
         test=join(tests),
     )
@@ -127,10 +135,15 @@ def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -
     batch = random_patches(
         train, ("low_dose", "normal_dose"), count, SIZES[profile].patch, generator
     )
+    return turned(batch, generator)
+
+
+def turned(batch: Batch, generator: torch.Generator) -> Batch:
+    """The patches of a batch (…, H, W), all by the same quarter turns and mirrored or not."""
     turns, mirror = torch.randint(4, (1,), generator=generator), torch.rand(1, generator=generator)
     for name, value in batch.items():
-        value = torch.rot90(value, int(turns), (2, 3))
-        batch[name] = (value.flip(3) if mirror < 0.5 else value).contiguous()
+        value = torch.rot90(value, int(turns), (-2, -1))
+        batch[name] = (value.flip(-1) if mirror < 0.5 else value).contiguous()
     return batch
 
 
@@ -196,10 +209,7 @@ QUESTION = Question(
             "dB", "lower", "Distance of noise power spectra in flat soft tissue; 0: same texture."
         ),
     },
-    sources={
-        "chest_ct+lung_tumours": ("chest_ct", "lung_tumours"),
-        "chest_ct": ("chest_ct",),
-    },
+    sources=ct_patients.SOURCES,
     plans={
         "smoke": Plan(steps=6, batch=4, evaluations=2),
         "class": Plan(steps=700, batch=6, seconds=60),

@@ -33,7 +33,7 @@ from course_lib.data.volume import Volume
 from course_lib.parts.hounsfield import relative_attenuation
 from course_lib.parts.reconstruction_ct.scanner import scanner
 from course_lib.physics import ct
-from course_lib.tasks import ct_scans
+from course_lib.tasks import ct_patients, ct_scans
 from course_lib.tasks.base import Field, Metric, Panel, Plan, Question, Splits
 
 PHOTONS, ELECTRONIC_NOISE = 4000.0, 5.0  # arriving behind the thickest twentieth of a slice
@@ -70,18 +70,17 @@ SIZES = {
 def make(dataset: str, profile: str, seed: int) -> Splits:
     """Scans the patients. The seed decides the noise and the training copies; slices and splits
     are fixed. The latest cases are kept, because a lesson asks for the same ones several times."""
-    from course_lib.data.sets import chest_ct, lung_tumours
+    from course_lib.data.sets import chest_ct
 
     size, (patients, acquisition) = SIZES[profile], dataset.split("/")
     chest = chest_ct.load()
     how = (size, ACQUISITIONS[acquisition], seed)
     block = ct_scans.middle(*ct_scans.TEST_BLOCK, size.block_slices)
     tests = [scanned(chest, block, ct_scans.SAME_PATIENT, "block", *how)]
-    if "lung_tumours" in patients:
-        for patient in lung_tumours.load():
-            slices = ct_scans.middle(*ct_scans.tumour_range(patient), size.test_slices)
-            tests.append(scanned(patient, slices, ct_scans.OTHER_PATIENTS, patient.subject, *how))
-        tests = tests[1:] + tests[:1]
+    for patient, slices, crop in ct_patients.others(patients, size.test_slices):
+        name = patient.subject
+        tests.append(scanned(patient, slices, ct_scans.OTHER_PATIENTS, name, *how, chest=crop))
+    tests = tests[1:] + tests[:1]
     training = ct_scans.training_slices(size.every)
     validation = ct_scans.spread(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
     return windowed(
@@ -262,10 +261,7 @@ QUESTION = Question(
     },
     sources={
         f"{name}/{acquisition}": sources
-        for name, sources in (
-            ("chest_ct+lung_tumours", ("chest_ct", "lung_tumours")),
-            ("chest_ct", ("chest_ct",)),
-        )
+        for name, sources in ct_patients.SOURCES.items()
         for acquisition in ACQUISITIONS
     },
     plans={

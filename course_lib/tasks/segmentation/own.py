@@ -121,7 +121,8 @@ class Grid:
 
 def _common_grid(known: Sequence[Head], most: int) -> Grid:
     """The median spacing; coarser, its finest sides first, where the median volume would have more
-    than `most` voxels, or the largest four times as many. Sides are multiples of 8."""
+    than `most` voxels, or the largest four times as many. Sides are multiples of 8, but fewer
+    slices than that, as of a picture, stay as few."""
     native = np.median([head.spacing_mm for head in known], 0)
     extents = np.array([head.extent_mm for head in known])
     usual, largest = np.median(extents, 0), extents.max(0)
@@ -134,7 +135,9 @@ def _common_grid(known: Sequence[Head], most: int) -> Grid:
     while not fits(finest):
         finest *= 1.02
     spacing = np.maximum(native, finest)
-    sides = np.maximum(8, np.ceil(np.round(largest / spacing, 3) / 8).astype(int) * 8)
+    voxels = np.ceil(np.round(largest / spacing, 3)).astype(int)
+    sides = np.ceil(voxels / 8).astype(int) * 8
+    sides[0] = voxels[0] if voxels[0] < 8 else sides[0]
     mm = own_use.millimetres
     said = f"Voxels are {mm(spacing.tolist())} (z, y, x), the median of the files."
     if finest > native.min():

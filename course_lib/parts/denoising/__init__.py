@@ -1,0 +1,1 @@
+"""What only methods of denoising use."""
