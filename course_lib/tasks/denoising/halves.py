@@ -30,11 +30,20 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     return low_dose.scanned(dataset, SIZES[profile], seed, scan)
 
 
-def scan(volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[int, str]) -> Cases:
-    """Both halves, and the scan that they are together, as Cases; for scores the normal dose."""
+def scan(
+    volume: Volume,
+    slices: list[int],
+    size: Size,
+    group: str,
+    seed: tuple[int, str],
+    chest: bool = True,
+    crops: bool = False,
+) -> Cases:
+    """Both halves, and the scan that they are together, as Cases; for scores the normal dose.
+    `chest`, `crops`: see `low_dose.shown`."""
     generator = ct_scans.generator("denoising halves", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm)
+    truth, region, names = low_dose.shown(volume, slices, size, generator, chest, crops)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     photons = ct_scans.exposure(clean, low_dose.LOW_PHOTONS / 2)
@@ -49,7 +58,7 @@ def scan(volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[
         "half_a": image(first, photons),
         "half_b": image(second, photons),
         "low_dose": image(first + second, 2 * photons),
-        "region": region.expand(len(slices), 4).contiguous(),
+        "region": region,
     }
     if group != TRAINING:
         sent = ct_scans.exposure(clean, low_dose.NORMAL_PHOTONS)
@@ -57,10 +66,10 @@ def scan(volume: Volume, slices: list[int], size: Size, group: str, seed: tuple[
         tensors["normal_dose"] = image(normal, sent)
     return Cases(
         tensors=tensors,
-        case=[f"{volume.case}/z{z:03d}" for z in slices],
-        subject=[volume.subject] * len(slices),
-        group=[group] * len(slices),
-        spacing_mm=torch.full((len(slices), 2), pixel_mm),
+        case=names,
+        subject=[volume.subject] * len(truth),
+        group=[group] * len(truth),
+        spacing_mm=torch.full((len(truth), 2), pixel_mm),
         provenance=dict.fromkeys(tensors, "simulated scan of measured HU")
         | {"region": "from measured HU"},
         facts=Facts(dims=2, channels=1, range=ct_scans.HU_RANGE, pixel_mm=pixel_mm),

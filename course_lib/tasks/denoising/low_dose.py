@@ -64,7 +64,7 @@ def scanned(dataset: str, size: Size, seed: int, scan: Callable[..., Cases]) -> 
     """The same patients, slices and split for every question about them.
 
     Arguments:
-        scan: (patient, slices, size, group, seed, chest) → their Cases.
+        scan: (patient, slices, size, group, seed, chest, crops) → their Cases.
     """
     from course_lib.data.sets import chest_ct
 
@@ -93,16 +93,10 @@ def scan(
     chest: bool = True,
     crops: bool = False,
 ) -> Cases:
-    """Both scans of some slices of one patient, as Cases; `chest`: see `ct_scans.on_grid`; `crops`:
-    each slice a second time, moved and cropped as in `ct_scans.moved`."""
+    """Both scans of some slices of one patient, as Cases; `chest`, `crops`: see `shown`."""
     generator = ct_scans.generator("denoising", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
-    region, names = region.expand(len(slices), 4), [f"{volume.case}/z{z:03d}" for z in slices]
-    if crops:
-        cropped, where = ct_scans.moved(truth, pixel_mm, True, generator)
-        truth, region = torch.cat([truth, cropped]), torch.cat([region, where])
-        names += [f"{name}/crop" for name in names]
+    truth, region, names = shown(volume, slices, size, generator, chest, crops)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     low, normal = (
@@ -115,7 +109,7 @@ def scan(
             "low_dose": ct.attenuation_to_hu(beam.fbp(low)),
             "normal_dose": ct.attenuation_to_hu(beam.fbp(normal)),
             "sinogram": low,
-            "region": region.contiguous(),
+            "region": region,
         },
         case=names,
         subject=[volume.subject] * count,
@@ -128,6 +122,31 @@ def scan(
         },
         facts=Facts(dims=2, channels=1, range=ct_scans.HU_RANGE, pixel_mm=pixel_mm),
     )
+
+
+def shown(
+    volume: Volume,
+    slices: list[int],
+    size: Size,
+    generator: torch.Generator,
+    chest: bool,
+    crops: bool,
+) -> tuple[Tensor, Tensor, list[str]]:
+    """Slices as they are scanned (n, 1, H, W) HU, what of each is scored (n, 4), and their names.
+
+    Arguments:
+        chest: see `ct_scans.on_grid`.
+        crops: each slice a second time, moved and cropped as in `ct_scans.moved`.
+    """
+    pixel_mm = ct_scans.FIELD_MM / size.pixels
+    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
+    region = region.expand(len(slices), 4).contiguous()
+    names = [f"{volume.case}/z{z:03d}" for z in slices]
+    if not crops:
+        return truth, region, names
+    cropped, where = ct_scans.moved(truth, pixel_mm, True, generator)
+    names += [f"{name}/crop" for name in names]
+    return torch.cat([truth, cropped]), torch.cat([region, where]), names
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
