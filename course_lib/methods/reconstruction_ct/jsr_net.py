@@ -68,7 +68,7 @@ class Sparse(nn.Module):
         super().__init__()
         self.analysis = nn.Conv2d(1, MAPS, 3, padding=1, bias=False)
         layers = [nn.Conv2d(MAPS, MAPS, 3, padding=1) for _ in range(3)]
-        self.shrink = nn.Sequential(layers[0], nn.PReLU(), layers[1], nn.PReLU(), layers[2])
+        self.shrink = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
 
     def forward(self, unknown: Tensor, multiplier: Tensor) -> tuple[Tensor, Tensor]:
         """Wᵀ (d - b) and b, after d ← T(W · + b), b ← b + W · - d."""
@@ -110,7 +110,7 @@ class JSRNet(Method):
     """Joint spatial-Radon domain network."""
 
     learning_rate, batch = 4e-3, 1
-    warm_up, clip, mixed = 20, 1.0, True
+    warm_up, clip = 20, 1.0
 
     def __init__(
         self,

@@ -17,7 +17,8 @@ explains the data exactly, as no image explains those of a real scanner; methods
 very matrix which made their data would look better than they are.
 
 Patients, split, grid, exposure and the changed copies of training slices are those of `ct_scans`;
-half of the copies are crops in the made-up chest. `own.py` scans the user's patients.
+half of the copies are crops in the made-up chest, and validation shows each slice both ways.
+`own.py` scans the user's patients.
 """
 
 from collections.abc import Callable
@@ -86,7 +87,7 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     return windowed(
         Splits(
             train=scanned(chest, training, "training", "training", *how, size.copies),
-            validation=scanned(chest, validation, "validation", "validation", *how),
+            validation=scanned(chest, validation, "validation", "validation", *how, copies=2),
             test=join(tests),
         )
     )
@@ -130,13 +131,15 @@ def scanned(
     generator = ct_scans.generator("reconstruction_ct", seed, word)
     fine, fine_mm = 2 * size.pixels, ct_scans.FIELD_MM / size.pixels / 2
     truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm, chest)
-    further = [
-        ct_scans.moved(truth, fine_mm, chest and k % 2 == 1, generator)[0] for k in range(1, copies)
-    ]
+    further, regions = [truth], [region.expand(len(slices), 4)]
+    for k in range(1, copies):
+        copy, where = ct_scans.moved(truth, fine_mm, chest and k % 2 == 1, generator)
+        further.append(copy)
+        regions.append(where)
     names = [f"{volume.case}/z{z:03d}" for z in slices]
     return _scan(
-        torch.cat([truth, *further]),
-        region,
+        torch.cat(further),
+        torch.cat(regions),
         views,
         generator,
         case=names + [f"{name}/copy{k}" for k in range(1, copies) for name in names],
@@ -165,12 +168,12 @@ def _scan(
     sent = ct_scans.exposure(clean, PHOTONS)
     sinogram = ct.low_dose_sinogram(clean, sent, ELECTRONIC_NOISE, generator)
     # A pixel on the edge of the scored rectangle counts only if all of it lies inside.
-    inside = torch.cat([(region[:2] + 1) // 2, region[2:] // 2])
+    inside = torch.cat([(region[:, :2] + 1) // 2, region[:, 2:] // 2], dim=1)
     return Cases(
         tensors={
             "sinogram": sinogram,
             "target": F.avg_pool2d(fine, 2),
-            "region": inside.expand(count, 4).contiguous(),
+            "region": inside,
         },
         case=case,
         subject=[subject] * count,
