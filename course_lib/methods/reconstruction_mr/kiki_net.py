@@ -21,6 +21,9 @@ k-space (N, 1, H, W) complex, zero where not sampled → picture (N, 1, H, W) co
 convolutions of 24 maps instead of about 25 layers per network. K has no shortcut, as in the paper,
 but its first weights pass its input on, because there are hundreds of steps here. `order` names the
 networks, so that opponents of equal size that stay in one domain, "IIII" and "KKKK", are here too.
+λ and the fidelity's weight are not known; 10 and 0.1 were not searched. On validation the picture
+gains with each network: zero-filled 20.4 dB, then 22.2, 23.0, 23.4, 24.1. (With the error weighted
+as K-networks see, which is not the paper's, each of them made it worse.)
 
 Eo, Jun, Kim, Jang, Lee & Hwang 2018, Magnetic Resonance in Medicine 80(5):2188-2201,
 doi 10.1002/mrm.27201.

@@ -37,7 +37,7 @@ def scan(
     group: str,
     seed: tuple[int, str],
     chest: bool = True,
-    crops: bool = False,
+    crops: int = 0,
 ) -> Cases:
     """Both halves, and the scan that they are together, as Cases; for scores the normal dose.
     `chest`, `crops`: see `low_dose.shown`."""

@@ -8,8 +8,8 @@ through thicker patients: the dose is set by the photons that arrive. What is me
 of the patient; what is simulated are both scans of that patient.
 
 Patients, split, grid and exposure are those of `ct_scans`. Training and validation show each slice
-twice: as it is, and a moved crop of it in the made-up chest, which is what tests show. `own.py`
-scans the user's patients.
+as it is, and moved crops of it in the made-up chest, which is what most tests show. `own.py` scans
+the user's patients.
 """
 
 from collections.abc import Callable
@@ -78,8 +78,8 @@ def scanned(dataset: str, size: Size, seed: int, scan: Callable[..., Cases]) -> 
         tests.append(scan(patient, slices, size, ct_scans.OTHER_PATIENTS, part, crop))
     tests = tests[1:] + tests[:1]
     return Splits(
-        train=scan(chest, training, size, TRAINING, (seed, TRAINING), crops=True),
-        validation=scan(chest, validation, size, "validation", (seed, "validation"), crops=True),
+        train=scan(chest, training, size, TRAINING, (seed, TRAINING), crops=2),
+        validation=scan(chest, validation, size, "validation", (seed, "validation"), crops=1),
         test=join(tests),
     )
 
@@ -91,7 +91,7 @@ def scan(
     group: str,
     seed: tuple[int, str],
     chest: bool = True,
-    crops: bool = False,
+    crops: int = 0,
 ) -> Cases:
     """Both scans of some slices of one patient, as Cases; `chest`, `crops`: see `shown`."""
     generator = ct_scans.generator("denoising", *seed)
@@ -130,23 +130,25 @@ def shown(
     size: Size,
     generator: torch.Generator,
     chest: bool,
-    crops: bool,
+    crops: int,
 ) -> tuple[Tensor, Tensor, list[str]]:
     """Slices as they are scanned (n, 1, H, W) HU, what of each is scored (n, 4), and their names.
 
     Arguments:
         chest: see `ct_scans.on_grid`.
-        crops: each slice a second time, moved and cropped as in `ct_scans.moved`.
+        crops: how many times more each slice is shown, moved and cropped as in `ct_scans.moved`.
     """
     pixel_mm = ct_scans.FIELD_MM / size.pixels
     truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
     region = region.expand(len(slices), 4).contiguous()
     names = [f"{volume.case}/z{z:03d}" for z in slices]
-    if not crops:
-        return truth, region, names
-    cropped, where = ct_scans.moved(truth, pixel_mm, True, generator)
-    names += [f"{name}/crop" for name in names]
-    return torch.cat([truth, cropped]), torch.cat([region, where]), names
+    images, regions, cases = [truth], [region], list(names)
+    for number in range(1, crops + 1):
+        cropped, where = ct_scans.moved(truth, pixel_mm, True, generator)
+        images.append(cropped)
+        regions.append(where)
+        cases += [f"{name}/crop{number}" for name in names]
+    return torch.cat(images), torch.cat(regions), cases
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:

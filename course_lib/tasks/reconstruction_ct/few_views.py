@@ -17,7 +17,7 @@ explains the data exactly, as no image explains those of a real scanner; methods
 very matrix which made their data would look better than they are.
 
 Patients, split, grid, exposure and the changed copies of training slices are those of `ct_scans`;
-half of the copies are crops in the made-up chest, and validation shows each slice both ways.
+they are crops in the made-up chest, as most tests are. Validation shows each slice both ways.
 `own.py` scans the user's patients.
 """
 
@@ -127,13 +127,13 @@ def scanned(
     chest: bool = True,
 ) -> Cases:
     """Some slices of one patient, and if `copies` > 1 changed copies of them, scanned; `chest`: see
-    `ct_scans.on_grid`; every second copy is a crop in it."""
+    `ct_scans.on_grid`; copies are then crops in it."""
     generator = ct_scans.generator("reconstruction_ct", seed, word)
     fine, fine_mm = 2 * size.pixels, ct_scans.FIELD_MM / size.pixels / 2
     truth, region = ct_scans.on_grid(volume, slices, fine, fine_mm, chest)
     further, regions = [truth], [region.expand(len(slices), 4)]
-    for k in range(1, copies):
-        copy, where = ct_scans.moved(truth, fine_mm, chest and k % 2 == 1, generator)
+    for _ in range(1, copies):
+        copy, where = ct_scans.moved(truth, fine_mm, chest, generator)
         further.append(copy)
         regions.append(where)
     names = [f"{volume.case}/z{z:03d}" for z in slices]
