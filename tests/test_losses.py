@@ -93,3 +93,13 @@ def test_perceptual_loss_grows_with_blur_and_is_zero_at_the_truth():
     wanted = slightly.clone().requires_grad_(True)
     loss(wanted, truth).backward()
     assert wanted.grad.abs().max() > 0
+
+
+def test_perceptual_loss_weighs_every_batch_alike():
+    """The spread of the first targets is kept: flat targets do not weigh many times more."""
+    draw = torch.Generator().manual_seed(0)
+    first, flat = torch.rand(2, 1, 64, 64, generator=draw), torch.full((2, 1, 64, 64), 0.5)
+    spoilt = flat + 0.01 * torch.randn(flat.shape, generator=draw)
+    loss, other = PerceptualLoss(efficientnet_lite0()), PerceptualLoss(efficientnet_lite0())
+    loss(first, first)
+    assert loss(spoilt, flat).item() < 0.2 * other(spoilt, flat).item()

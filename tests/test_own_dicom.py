@@ -1,5 +1,7 @@
 """The user's own DICOM: who, which series, where its slices lie, and what its numbers mean."""
 
+import locale
+
 import numpy as np
 import pydicom
 import pytest
@@ -397,6 +399,7 @@ def test_lossless_jpeg_is_decoded_with_its_rescale_values(tmp_path):
     writer.UseCompressionOn()
     writer.SetCompressor("JPEG")  # GDCM's word for lossless JPEG
     (tmp_path / "a").mkdir()
+    spoken = locale.setlocale(locale.LC_ALL)
     for k, plane in enumerate(ramp(start=-1000)):
         slice_ = SimpleITK.GetImageFromArray(plane[None].astype(np.int16))
         for tag, value in {
@@ -411,6 +414,7 @@ def test_lossless_jpeg_is_decoded_with_its_rescale_values(tmp_path):
             slice_.SetMetaData(tag, value)
         writer.SetFileName(str(tmp_path / "a" / f"{k}.dcm"))
         writer.Execute(slice_)
+    locale.setlocale(locale.LC_ALL, spoken)  # GDCM's writer leaves C behind
     syntax = pydicom.dcmread(tmp_path / "a" / "0.dcm").file_meta.TransferSyntaxUID
     assert "JPEG Lossless" in syntax.name
     assert np.array_equal(read(tmp_path).volumes[0].image, ramp(start=-1000))

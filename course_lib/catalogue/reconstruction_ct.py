@@ -33,6 +33,7 @@ METHODS = (
         kind="supervised",
         cite="Jin et al. 2017, IEEE TIP",
         doi="10.1109/TIP.2017.2713099",
+        paper={"features": (64, 128, 256, 512, 1024, 64)},
     ),
     Entry(
         id="learned_primal_dual",
@@ -42,6 +43,8 @@ METHODS = (
         ref=20,
         cite="Adler & Öktem 2018, IEEE TMI",
         doi="10.1109/TMI.2018.2799231",
+        long={"iterations": 10},
+        paper={"iterations": 10, "width": 32},
     ),
     Entry(
         id="jsr_net",
@@ -55,5 +58,7 @@ METHODS = (
             "without the structural term": {"structural": 0.0},
             "without the Radon term": {"radon": 0.0},
         },
+        long={"rounds": 5},
+        paper={"rounds": 7},
     ),
 )

@@ -37,6 +37,7 @@ METHODS = (
             "draws the picture": {"target": "image"},
             "one scale": {"scales": 1},
         },
+        paper={"width": 64},
     ),
     Entry(
         id="deep_cascade",
@@ -50,6 +51,8 @@ METHODS = (
             "without data consistency": {"consistent": False},
             "samples put back exactly": {"noiseless": True},
         },
+        long={"cascades": 5, "depth": 5, "width": 32},
+        paper={"cascades": 5, "depth": 5, "width": 64},
     ),
     Entry(
         id="kiki_net",
@@ -63,6 +66,8 @@ METHODS = (
             "pictures only (IIII)": {"order": "IIII"},
             "k-space only (KKKK)": {"order": "KKKK"},
         },
+        long={"layers": 6, "width": 32},
+        paper={"layers": 25, "width": 48},
     ),
     Entry(
         id="dagan",
@@ -78,5 +83,6 @@ METHODS = (
             "pixel, perceptual and GAN": {"frequency": 0.0},
             "without GAN": {"adversarial": 0.0},
         },
+        paper={"levels": 7, "width": 64},
     ),
 )

@@ -54,6 +54,8 @@ METHODS = (
             "3D SRCNN": {"residual": False, "layers": 3},
             "without the residual": {"residual": False},
         },
+        long={"layers": 10, "width": 28},
+        paper={"layers": 10, "width": 64},
     ),
     Entry(
         id="csn",

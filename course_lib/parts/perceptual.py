@@ -11,8 +11,8 @@ class PerceptualLoss(nn.Module):
 
     Johnson, Alahi & Fei-Fei 2016, ECCV, doi 10.1007/978-3-319-46475-6_43. The paper's VGG needs
     torchvision; here φ are the maps of EfficientNet-Lite0 after a group of blocks. Each channel
-    is divided by its typical size (the batch normalisation's) by standardising with φ(y)'s own
-    spread, because the raw maps are not rectified and their scale is arbitrary.
+    is divided by its spread in the first targets that are seen, because the raw maps are not
+    rectified and their scale is arbitrary; then for good, so that the loss's weight stands still.
 
     Arguments:
         network: φ with trained weights; it is frozen.
@@ -24,6 +24,7 @@ class PerceptualLoss(nn.Module):
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.group = group
+        self.register_buffer("spread", None, persistent=False)
 
     def train(self, mode: bool = True) -> "PerceptualLoss":
         """Stays in evaluation mode: the frozen network's statistics must not move."""
@@ -35,5 +36,6 @@ class PerceptualLoss(nn.Module):
             self.network.maps(EfficientNetLite0.normalise(x), self.group)[-1]
             for x in (prediction, target)
         )
-        spread = wanted.detach().std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-3)
-        return F.mse_loss(seen / spread, wanted / spread)
+        if self.spread is None:
+            self.spread = wanted.detach().std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-3)
+        return F.mse_loss(seen / self.spread, wanted / self.spread)

@@ -5,7 +5,9 @@ gaps of 10 mm, a held-out block that is reported apart. The four patients of `lu
 ever tested on. Their images are crops of 134 to 200 mm; so that photons cross as much tissue as in
 a whole chest, each crop is put into an elliptical chest of 340 x 250 mm (a soft-tissue wall of
 30 mm around a mixture of lung and soft tissue, -500 HU; then the line integrals reach as high as in
-`chest_ct`), and only the crop is scored.
+`chest_ct`), and only the crop is scored. A network that has only ever seen whole slices would be
+surprised by that, so training sees both: copies of its slices, turned, scaled and mirrored
+(`moved`), some of them cropped and put into the same made-up chest. No test patient is used for it.
 """
 
 import zlib
@@ -20,6 +22,7 @@ from course_lib.tasks.base import Metric, Panel
 
 FIELD_MM = 360.0
 BODY_MM, WALL_MM, INTERIOR_HU = (250.0, 340.0), 30.0, -500.0
+CROP_MM = (134.0, 200.0)
 HU_RANGE = (-1000.0, 1000.0)
 LUNG_WINDOW, SOFT_WINDOW = (-1350.0, 150.0), (-160.0, 240.0)
 OTHER_PATIENTS, SAME_PATIENT = "other patients", "same patient, held-out block"
@@ -95,6 +98,50 @@ def on_grid(
     whole = around.expand(len(slices), 1, pixels, pixels).clone()
     whole[..., top : top + height, left : left + width] = image
     return whole, torch.tensor([top, left, top + height, left + width])
+
+
+def moved(
+    image: Tensor, pixel_mm: float, cropped: bool, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Each slice (N, 1, H, W) HU turned by up to 15 degrees, scaled by up to 10 % and mirrored at
+    random; if `cropped`, a rectangle of it in the made-up chest of the test crops. And the scored
+    rectangles, (N, 4): the crops, else all."""
+    count, pixels = len(image), image.shape[-1]
+    turn, scale, mirror = torch.rand(3, count, generator=generator)
+    turn, scale = torch.deg2rad(30 * turn - 15), 0.9 + 0.2 * scale
+    cosine, sine = scale * turn.cos(), scale * turn.sin()
+    side = torch.where(mirror < 0.5, -1.0, 1.0)
+    zero = torch.zeros(count)
+    matrix = torch.stack(
+        [torch.stack([side * cosine, -sine, zero], 1), torch.stack([side * sine, cosine, zero], 1)],
+        1,
+    )
+    grid = F.affine_grid(matrix, list(image.shape), align_corners=False)
+    image = F.grid_sample(image + 1000, grid, align_corners=False) - 1000
+    if cropped:
+        return _in_chest(image, pixel_mm, generator)
+    return image, torch.tensor([[0, 0, pixels, pixels]]).expand(count, 4)
+
+
+def _in_chest(image: Tensor, pixel_mm: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A rectangle of each slice, as large as those of the test patients, from anywhere in the
+    middle of the body, put into the middle of the made-up chest; and where it lies there."""
+    count, pixels = len(image), image.shape[-1]
+    low, high = (length / pixel_mm for length in CROP_MM)
+    crops, regions = elliptical_chest(pixels, pixel_mm).repeat(count, 1, 1, 1), []
+    for crop, whole in zip(crops, image, strict=True):
+        height, width, row, column = torch.rand(4, generator=generator).tolist()
+        height, width = (round(low + share * (high - low)) for share in (height, width))
+        row, column = (
+            round(pixels / 2 + (share - 0.5) * pixels / 3 - length / 2)
+            for share, length in ((row, height), (column, width))
+        )
+        row, column = max(0, min(row, pixels - height)), max(0, min(column, pixels - width))
+        top, left = (pixels - height) // 2, (pixels - width) // 2
+        patch = whole[:, row : row + height, column : column + width]
+        crop[:, top : top + height, left : left + width] = patch
+        regions.append([top, left, top + height, left + width])
+    return crops, torch.tensor(regions)
 
 
 def elliptical_chest(pixels: int, pixel_mm: float) -> Tensor:

@@ -21,3 +21,11 @@ def test_cnn_dae_squeezes_everything_through_a_pooled_bottleneck():
     # No shortcut: with the bottleneck silenced, the output no longer depends on the input.
     method.encoder.register_forward_hook(lambda m, i, o: torch.zeros_like(o))
     assert torch.equal(method(image), method(image + 1))
+
+
+def test_cnn_dae_starts_with_outputs_of_the_size_of_a_scan():
+    torch.manual_seed(0)
+    method = CNNDAE().fresh(Facts())
+    with torch.no_grad():
+        spread = method(torch.rand(2, 1, 64, 64)).std()
+    assert 0.05 < spread < 2  # of 0.3; with PyTorch's own first weights it is 0.003

@@ -48,6 +48,21 @@ def test_parts_do_not_share_their_noise(cases):
     assert not torch.equal(*noise)
 
 
+def test_training_and_validation_show_crops_in_the_made_up_chest_as_tests_do(cases):
+    for part, copies in ((cases.train, 2), (cases.validation, 1)):
+        whole = len(part) // (1 + copies)
+        cropped = part.case[whole:]
+        assert [name.rpartition("/crop")[0] for name in cropped] == copies * part.case[:whole]
+        sides = part["region"][whole:, 2:] - part["region"][whole:, :2]
+        assert sides.max() <= 0.6 * 64 < (part["region"][0, 2:] - part["region"][0, :2]).min()
+        for crop, (_, left, _, right) in zip(
+            part["normal_dose"][whole:, 0], part["region"][whole:].tolist(), strict=True
+        ):
+            around = torch.cat([crop[32, 14 : left - 2], crop[32, right + 2 : 50]])
+            assert len(around) == 0 or abs(float(around.median()) + 500) < 60
+    assert not any("/crop" in name for name in cases.test.case)
+
+
 def test_less_dose_is_more_noise_and_the_same_patient(cases):
     difference = cases.test["low_dose"] - cases.test["normal_dose"]
     top, left, bottom, right = cases.test["region"][0].tolist()

@@ -77,7 +77,7 @@ def test_noise_is_that_of_the_counted_photons(cases):
 def test_no_image_on_the_grid_explains_noiseless_data_exactly():
     """No inverse crime: the scan comes from a finer grid than the one of the target."""
     fine = hounsfield(phantom(64))
-    region = torch.tensor([0, 0, 64, 64])
+    region = torch.tensor([[0, 0, 64, 64]])
     scan_of = few_views._scan(
         fine, region, slice(0, 120, 4), torch.Generator().manual_seed(0), ["a"], "a", "test"
     )
@@ -96,19 +96,13 @@ def test_the_sinogram_lies_where_the_image_is(cases):
     assert error[1] == min(error)
 
 
-def test_copies_are_of_training_slices_and_half_lie_in_the_made_up_chest():
-    truth = torch.full((3, 1, 64, 64), -1000.0)
-    truth[..., 16:48, 12:52] = 50.0
-    generator = torch.Generator().manual_seed(0)
-    whole = few_views._copy(truth, 360 / 64, False, generator)
-    assert not torch.equal(whole, truth) and not torch.equal(whole[0], whole[1])
-    assert whole.min() >= -1000 and whole.max() <= 50.001
-    cropped = few_views._copy(truth, 360 / 64, True, generator)
-    chest = ct_scans.elliptical_chest(64, 360 / 64)[0]
-    changed = (cropped - chest).abs().amax(dim=(0, 1)) > 1e-3
-    rows, columns = changed.nonzero().T
-    assert rows.min() >= 13 and columns.min() >= 13  # at most 200 mm in the middle
-    assert rows.max() <= 50 and columns.max() <= 50
+def test_validation_shows_each_slice_as_it_is_and_as_a_crop_in_the_made_up_chest(cases):
+    whole, crop = cases.validation.case
+    assert crop == f"{whole}/copy1"
+    (top, left, bottom, right), size = cases.validation["region"][1].tolist(), 64
+    assert 22 <= bottom - top <= 36 and 22 <= right - left <= 36  # 134 to 200 mm
+    around = cases.validation["target"][1, 0, size // 2, [left - 3, right + 2]]
+    assert ((around + 500).abs() < 1).all()
 
 
 def test_perfect_and_spoiled_predictions(cases):

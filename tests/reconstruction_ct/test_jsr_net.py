@@ -20,75 +20,88 @@ def cases(splits):
     return splits("reconstruction_ct")
 
 
-def silenced(method):
-    """The method without what its networks add."""
-    for stage in method.chain:
-        for network in (stage.sinogram, stage.image):
-            nn.init.zeros_(network[-1].weight)
-            nn.init.zeros_(network[-1].bias)
-    return method
+def entered(cases, batch):
+    """The scanner of all views, u = FBP, y with zeros where nothing was measured, and the mask."""
+    scan = scanner(cases.facts, complete=True)
+    measured = torch.tensor(cases.facts.measured)
+    data = torch.zeros(len(batch["fbp"]), 1, len(measured), batch["sinogram"].shape[-1])
+    data[:, :, measured] = scan.data(batch["sinogram"])
+    mask = measured.float()[:, None].expand_as(data)
+    return scan, relative_attenuation(batch["fbp"]), data, mask
 
 
-def test_jsr_net_gives_image_and_complete_sinogram_with_a_network_for_each(cases):
+def test_jsr_net_gives_image_and_complete_sinogram_with_networks_for_each(cases):
     batch = cases.test.batch(slice(0, 2))
-    method = JSRNet(rounds=2, width=4).fresh(cases.facts)
+    method = JSRNet(rounds=2, growth=4).fresh(cases.facts)
     image, full = method._both(batch)
     assert image.shape == batch["target"].shape
     assert full.shape == (2, 1, few_views.VIEWS, batch["sinogram"].shape[-1])
     for stage in method.chain:
-        assert len(layers(stage.sinogram, nn.Conv2d)) == len(layers(stage.image, nn.Conv2d)) == 3
+        for sparse in (stage.sparse_sinogram, stage.sparse_image):
+            assert len(layers(sparse.shrink, nn.Conv2d)) == 3
+            assert sparse.analysis.out_channels == 9
+        for block in (stage.sinogram, stage.image):
+            assert [layer[0].in_channels for layer in block.layers] == [3, 7, 11]  # dense
 
 
 def test_jsr_net_measured_views_enter_every_stage_through_the_mask(cases):
     batch = cases.test.batch(slice(0, 1))
-    method, scan = (
-        silenced(JSRNet(rounds=1, width=4).fresh(cases.facts)),
-        scanner(cases.facts, complete=True),
-    )
-    image = relative_attenuation(batch["fbp"])
-    measured = torch.tensor(cases.facts.measured)
-    mask = measured.float()[:, None].expand(1, 1, -1, batch["sinogram"].shape[-1])
-    data = torch.rand(mask.shape, generator=torch.Generator().manual_seed(0))
-    stage = method.chain[0]
+    scan, image, data, mask = entered(cases, batch)
+    stage = JSRNet(rounds=1, growth=4).fresh(cases.facts).chain[0]
     with torch.no_grad():
-        _, full = stage(scan, image, data * mask, mask)
-        _, other = stage(scan, image, data, mask)
-    assert torch.equal(full, other)  # what the mask hides does not count
+        _, full, *_ = stage(scan, (image, None, 0.0, 0.0), data, mask)
     projected, trust = scan(image), stage.trust.sigmoid()
-    seen = mask.bool()
-    assert torch.allclose(full[~seen], projected[~seen])
-    assert torch.allclose(full[seen], (projected + trust * (data - projected))[seen], atol=1e-5)
+    seen, keep = mask.bool(), 1 + stage.blend[0]
+    assert torch.allclose(full[~seen], projected[~seen], atol=1e-5)
+    pulled = projected + keep * trust * (data - projected)
+    assert torch.allclose(full[seen], pulled[seen], atol=1e-5)
 
 
 def test_jsr_net_stages_bring_image_and_sinogram_together(cases):
     batch = cases.test.batch(slice(0, 1))
     scan = scanner(cases.facts, complete=True)
-    stage = silenced(JSRNet(rounds=1, width=4).fresh(cases.facts)).chain[0]
+    stage = JSRNet(rounds=1, growth=4).fresh(cases.facts).chain[0]
     smooth = nn.functional.avg_pool2d(relative_attenuation(batch["target"]), 5, 1, 2)
-    wanted = scan(smooth)
+    wanted, start = scan(smooth), 0.5 * smooth
     with torch.no_grad():
-        image, full = stage(scan, 0.5 * smooth, wanted, torch.ones_like(wanted))
-    before, after = (wanted - scan(0.5 * smooth)).norm(), (full - scan(image)).norm()
-    assert after < 0.2 * before
+        image, *_ = stage(scan, (start, wanted, 0.0, 0.0), wanted, torch.ones_like(wanted))
+        unmeasured, *_ = stage(scan, (start, wanted, 0.0, 0.0), wanted, 0 * wanted)
+    before, after = (wanted - scan(start)).norm(), (wanted - scan(image)).norm()
+    assert after < 0.3 * before
+    assert (wanted - scan(unmeasured)).norm() < 1.01 * before  # f follows u where nothing is seen
 
 
-def test_jsr_net_loss_adds_pixels_structure_and_sinogram(cases):
+def test_jsr_net_multipliers_remember_what_shrinkage_left(cases):
+    sparse = JSRNet(rounds=1, growth=4).fresh(cases.facts).chain[0].sparse_image
+    image, multiplier = torch.rand(1, 1, 16, 16), torch.rand(1, 9, 16, 16)
+    with torch.no_grad():
+        back, after = sparse(image, multiplier)
+        maps = sparse.analysis(image)
+        shrunk = sparse.shrink(maps + multiplier)
+        assert torch.allclose(after, multiplier + maps - shrunk, atol=1e-6)
+        # W's true adjoint: <W x, d> = <x, Wᵀ d>
+        one, other = (maps * (shrunk - after)).sum(), (image * back).sum()
+    assert float(one) == pytest.approx(float(other), rel=1e-3)
+
+
+def test_jsr_net_loss_adds_pixels_measured_projections_and_structure(cases):
     batch = cases.train.batch(slice(0, 2))
     truth = relative_attenuation(batch["target"])
-    with torch.no_grad():
-        values = {}
-        for a, b in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
-            torch.manual_seed(0)
-            method = JSRNet(1, 4, structural=a, radon=b).fresh(cases.facts)
+    values = {}
+    for a, b in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
+        torch.manual_seed(0)
+        method = JSRNet(1, 4, structural=a, radon=b).fresh(cases.facts)
+        with torch.no_grad():
             ((player, loss),) = method.losses(batch)
-            values[a, b] = float(loss)
-        image, full = method._both(batch)
-        wanted = scanner(cases.facts, complete=True)(truth)
+        values[a, b] = float(loss)
+    with torch.no_grad():
+        image, _ = method._both(batch)
     pixels = float((image - truth).square().mean())
     assert player == "network" and values[0.0, 0.0] == pytest.approx(pixels, rel=1e-4)
     structure = 1 - float(ssim(image, truth, 2.0).mean())
     assert values[1.0, 0.0] - pixels == pytest.approx(structure, rel=1e-3)
-    radon = float((full - wanted).square().mean())
+    seen = scanner(cases.facts)(image) - scanner(cases.facts)(truth)  # measured views, of u alone
+    radon = float(seen.square().sum() / truth.numel())
     assert values[0.0, 1.0] - pixels == pytest.approx(radon, rel=1e-3)
 
 
@@ -99,6 +112,6 @@ def test_jsr_net_curve_tells_the_terms_that_have_a_weight(cases):
         ({"structural": 0.0}, {"image", "radon"}),
         ({"radon": 0.0}, {"image", "structural"}),
     ):
-        method = catalogue.build("jsr_net", rounds=1, width=4, **options)
+        method = catalogue.build("jsr_net", rounds=1, growth=4, **options)
         history = fit(method, question, cases, profile="smoke", seed=0, plan=plan, progress=False)
         assert set(history.curve[-1]["terms"]) == told

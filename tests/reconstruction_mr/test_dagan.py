@@ -1,5 +1,6 @@
 """DAGAN: what makes it itself."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -38,14 +39,28 @@ def test_dagan_weighs_its_four_terms(batch):
     whole = float(method.weighted(terms))
     parts = {name: getattr(method, name) * float(value) for name, value in terms.items()}
     assert whole == pytest.approx(sum(parts.values()), rel=1e-5)
-    error = (given - real).square().flatten(1).sum(1) / real.square().flatten(1).sum(1)
-    assert parts["pixel"] == pytest.approx(15 * float(error.mean()), rel=1e-5)
-    spectra = [torch.fft.fft2(x, norm="ortho").abs() for x in (given, real)]
-    expected = 0.1 * float((spectra[0] - spectra[1]).square().mean())
-    assert parts["frequency"] == pytest.approx(expected, rel=1e-5)
+    given, real = given.double().numpy(), real.double().numpy()
+    error = [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(given, real, strict=True)]
+    assert parts["pixel"] == pytest.approx(15 * np.mean(error), rel=1e-5)  # not squared
+    spectra = [np.abs(np.fft.fft2((x + 1) / 2)) for x in (given, real)]  # of 0 … 1, a plain sum
+    expected = 0.1 * np.mean((spectra[0] - spectra[1]) ** 2)
+    assert parts["frequency"] == pytest.approx(expected, rel=1e-4)
     wanted = nn.functional.binary_cross_entropy_with_logits(judged, torch.ones_like(judged))
     assert parts["adversarial"] == pytest.approx(float(wanted), rel=1e-4)
     assert parts["perceptual"] > 0
+
+
+def test_dagan_content_outweighs_the_critic_in_all_of_its_spaces_but_one(batch):
+    """What the paper's weights are for: pixels and frequencies pull as hard as the game does."""
+    method = DAGAN().fresh(Facts())
+    given, scale = method._scaled(batch)
+    real = (2 * batch["target"].abs() / scale - 1).clamp(-1, 1)
+    fake = given.requires_grad_()
+    pull = {
+        name: float(getattr(method, name) * torch.autograd.grad(value, fake)[0].norm())
+        for name, value in method.judged(fake, real).items()
+    }
+    assert pull["frequency"] > 0.1 * pull["adversarial"]
 
 
 @pytest.mark.parametrize("absent", TERMS)

@@ -6,6 +6,7 @@ import torch
 from course_lib.physics import mr
 from course_lib.tasks.base import PARTS
 from course_lib.tasks.reconstruction_mr import few_samples as task
+from course_lib.tasks.reconstruction_mr import scans
 from course_lib.tasks.reconstruction_mr.scans import FIELD_MM, SNR
 from tests.reconstruction_mr.draws import batch_of, seeded
 
@@ -84,3 +85,19 @@ def test_pictures_are_magnitudes_and_their_difference(cases):
     assert torch.equal(panels["input"].values, panels["output"].values)
     error = panels["output"].values - panels["truth"].values
     assert torch.equal(panels["error"].values, error)
+
+
+def test_training_pictures_vary_in_size_sharpness_and_brightness_and_half_are_as_they_were(cases):
+    target = cases.train["target"][:1].expand(64, 1, 64, 64)
+    varied = scans.varied(target, torch.Generator().manual_seed(0))
+    assert varied.shape == target.shape and varied.dtype == target.dtype
+    same = [any(torch.equal(one, x[0]) for x in (target, target.flip(3))) for one in varied]
+    assert 20 < sum(same) < 44
+    changed = varied[[k for k, one in enumerate(same) if not one]]
+    assert changed.abs().amax((1, 2, 3)).max() < 1.8 * target.abs().max()
+    brightness = changed.abs().mean((1, 2, 3)) / target.abs().mean()
+    assert brightness.max() > 2 * brightness.min()
+    contrast = changed.abs().amax((1, 2, 3)) / changed.abs().mean((1, 2, 3))
+    assert contrast.max() > 1.5 * contrast.min()
+    again = scans.varied(target, torch.Generator().manual_seed(0))
+    assert torch.equal(varied, again)

@@ -20,15 +20,15 @@ def cases(splits):
     return splits("reconstruction_mr")
 
 
-def small(order="KIKI"):
-    return KIKINet(order, layers=3, width=4).fresh(Facts())
+def small(order="KIKI", **options):
+    return KIKINet(order, layers=3, width=4, **options).fresh(Facts())
 
 
 def test_kiki_has_four_networks_in_turn_and_data_between(cases):
-    batch, method = cases.test.batch(slice(0, 1)), small()
+    batch, method = cases.test.batch(slice(0, 1)), small(trust=1e6)
     assert [stage.name for stage in method.stages] == ["K0", "I1", "K2", "I3"]
     weights = [id(p) for p in method.parameters()]
-    assert len(weights) == len(set(weights)) == 4 * 6
+    assert len(weights) == len(set(weights)) == 4 * 8
     seen = []
     for network in method.networks.values():
         network.register_forward_hook(lambda m, given, out: seen.append(given[0]))
@@ -71,13 +71,65 @@ def test_kiki_keeps_earlier_networks_as_they_were(cases):
     assert all(torch.equal(a, b) for a, b in zip(after[1], after[2], strict=True))
 
 
-@pytest.mark.parametrize(("order", "error"), [("I", 0.5**2 / 2), ("K", 0.0)])
-def test_kiki_compares_each_network_in_its_own_domain(cases, order, error):
-    batch, method = batch_of(cases), small(order)
-    answers = {"I": batch["target"] + 0.5, "K": mr.fft2c(batch["target"])}
-    method.answer = lambda name, estimate, kspace: answers[name[0]]
-    ((_, loss),) = method.losses(batch)
-    assert float(loss) == pytest.approx(error, abs=1e-6)  # of two channels, one is off
+@pytest.mark.parametrize("order", ["I", "K"])
+def test_kiki_squares_the_error_of_each_network_in_its_own_domain(cases, order):
+    """A K-network's error counts alike at the centre and at the edge of k-space."""
+    batch, method = batch_of(cases), small(order, fidelity=0.0)
+    wanted = {"I": batch["target"], "K": mr.fft2c(batch["target"])}[order]
+    losses = []
+    for row in (0, 32):
+        off = torch.zeros_like(wanted)
+        off[:, :, row, 3] = 2j
+        method.answer = lambda name, estimate, kspace, off=off: wanted + off
+        ((_, loss),) = method.losses(batch)
+        losses.append(float(loss))
+    assert losses == pytest.approx([2 / 64**2] * 2, rel=1e-3)  # of two channels, one is off
+
+
+def test_kiki_asks_pictures_to_fit_the_samples_too(cases):
+    batch = batch_of(cases)
+    losses = []
+    for fidelity in (0.0, 1.0):
+        method = small("I", fidelity=fidelity)
+        method.answer = lambda name, estimate, kspace: batch["target"] + 0.5
+        ((_, loss),) = method.losses(batch)
+        losses.append(float(loss))
+    misfit = batch["mask"] * (mr.fft2c(batch["target"] + 0.5) - batch["kspace"])
+    assert losses[1] - losses[0] == pytest.approx(float(misfit.abs().square().mean() / 2), rel=1e-3)
+
+
+def test_kiki_pulls_to_the_samples_as_far_as_it_trusts_them(cases):
+    batch = cases.test.batch(slice(0, 1))
+    seen, mask = batch["kspace"], batch["mask"].bool()
+    outputs = []
+    for trust in (0.0, 3.0):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            outputs.append(mr.fft2c(small("I", trust=trust).predict(batch)))
+    alone, pulled = outputs
+    assert torch.allclose(pulled[mask], (alone[mask] + 3 * seen[mask]) / 4, atol=1e-3)
+    assert torch.allclose(pulled[~mask], alone[~mask], atol=1e-4)
+
+
+def test_kiki_looks_at_real_and_imaginary_part_apart_at_first():
+    first = small().networks["I1"][0]
+    channels = torch.rand(1, 2, 8, 8)
+    channels[:, 1] = 0
+    with torch.no_grad():
+        maps = first(channels) - first.bias[:, None, None]
+    assert maps[:, :2].abs().max() > 0 and maps[:, 2:].abs().max() == 0
+
+
+def test_kiki_k_networks_start_by_passing_k_space_on(cases):
+    batch = cases.test.batch(slice(0, 1))
+    method = KIKINet("K").fresh(Facts())
+    for parameter in method.networks["K0"][-1:].parameters():
+        parameter.data[:, [k for k in range(24) if k not in (0, 1, 12, 13)]] = 0
+        break
+    with torch.no_grad():
+        assert torch.allclose(
+            method(batch["kspace"], batch["mask"]), batch["zero_filled"], atol=1e-3
+        )
 
 
 def test_kiki_sees_k_space_of_any_brightness_alike(cases):

@@ -67,7 +67,8 @@ def start_as(network: nn.Sequential, kernels: dict[int, Tensor], outputs: int) -
 class LearnedPrimalDual(Method):
     """Unrolled reconstruction from raw data."""
 
-    learning_rate = 2e-3
+    learning_rate, batch = 2e-3, 1
+    warm_up, clip = 20, 1.0
 
     def __init__(self, iterations: int = 6, width: int = 24) -> None:
         super().__init__()
@@ -86,14 +87,8 @@ class LearnedPrimalDual(Method):
             start_as(primal, {MEMORY: here}, outputs=2)
 
     def optimiser(self, player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam with the paper's momentum, each gradient clipped to norm 1."""
-        adam = torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.9, 0.99))
-
-        def clip(*_) -> None:
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-
-        adam.register_step_pre_hook(clip)
-        return adam
+        """Adam with the paper's momentum."""
+        return torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.9, 0.99))
 
     def forward(self, scan: Scanner, data: Tensor) -> Tensor:
         """y (N, 1, views, detectors) → x (N, 1, H, W), relative attenuation."""

@@ -51,6 +51,7 @@ class AliasingUNet(Method):
     """U-Net on magnitudes. `target`: "artefact" (the paper) or "image"."""
 
     learning_rate = 2e-3
+    warm_up, clip, mixed = 20, 1.0, True
 
     def __init__(self, target: str = "artefact", scales: int = 5, width: int = 16) -> None:
         super().__init__()

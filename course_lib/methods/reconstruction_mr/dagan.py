@@ -4,8 +4,8 @@ New in the paper: refinement learning, the network draws only what is missing an
 added, and a content loss in three spaces beside the adversarial one:
 
     output = clip(x_zf + U(x_zf), -1, 1)
-    loss = a · ||o - x*||² / ||x*||²  +  b · mean (|F o| - |F x*|)²  +  c · mean (φ(o) - φ(x*))²
-           - g · log D(o)
+    loss = a · ||o - x*|| / ||x*||  +  b · mean (|F o'| - |F x*'|)²  +  c · mean (φ(o) - φ(x*))²
+           - g · log D(o)                        x' = (x + 1) / 2, F not normalised
     discriminator: - log D(x*) - log (1 - D(o))
 
 There is no data consistency anywhere: what the network draws is never compared with the samples,
@@ -15,7 +15,8 @@ Magnitudes (N, 1, H, W), scaled so that 0 … 1.2 times the brightest zero-fille
 -1 … 1; the output borrows the phase of the zero-filled picture. Shrunk: 5 levels from 16 channels
 instead of 8 from 64; φ is EfficientNet-Lite0 with ImageNet weights instead of VGG-16, whose weights
 need torchvision; its maps are standardised, so the paper's c = 0.0025 does not carry over: c is 1,
-not searched. a = 15, b = 0.1 and g = 1 are the paper's. F is orthonormal here.
+not searched. a = 15, b = 0.1 and g = 1 are the paper's, and what they weigh are the terms of the
+authors' code: the norm is not squared, and the transform sums over all pixels.
 
 Yang et al. 2018, IEEE TMI 37(6):1310-1321, doi 10.1109/TMI.2017.2785879.
 """
@@ -134,10 +135,10 @@ class DAGAN(Method):
         """The terms of the generator's loss that have a weight; images (N, 1, H, W), -1 … 1."""
         terms = {}
         if self.pixel:
-            error = (fake - real).square().flatten(1).sum(1) / real.square().flatten(1).sum(1)
+            error = (fake - real).flatten(1).norm(dim=1) / real.flatten(1).norm(dim=1)
             terms["pixel"] = error.mean()
         if self.frequency:
-            spectra = (torch.fft.fft2(x, norm="ortho").abs() for x in (fake, real))
+            spectra = (torch.fft.fft2((x.float() + 1) / 2).abs() for x in (fake, real))
             terms["frequency"] = F.mse_loss(*spectra)
         if self.features is not None:
             terms["perceptual"] = self.features((fake + 1) / 2, (real + 1) / 2)

@@ -37,6 +37,8 @@ def conv(before: int, after: int, kernel: int = 3) -> nn.Conv2d:
 class Dense(nn.Module):
     """Each layer sees all before it; a 1x1 convolution gathers them into `width` channels."""
 
+    warm_up, clip, mixed = 30, 1.0, True
+
     def __init__(self, width: int, layers: int = 3) -> None:
         super().__init__()
         growth = width // 2
@@ -88,6 +90,7 @@ class CSN(Method):
                 layer.weight[0] = 0
                 layer.bias[0] = 0
             self.head.weight[0, 0, 1, 1] = self.last.weight[0, 0, 1, 1] = 1
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, low: Tensor) -> Tensor:
         """Coarse planes (M, 1, h, w) → fine ones, relative attenuation."""

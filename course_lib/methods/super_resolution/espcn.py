@@ -36,6 +36,8 @@ class ESPCN(Method):
         maps: of the first and the second layer.
     """
 
+    warm_up, clip, mixed = 30, 1.0, True
+
     def __init__(self, dimensions: int = 2, maps: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
         if dimensions not in (2, 3):
@@ -63,6 +65,7 @@ class ESPCN(Method):
                 layer.weight[(0, 0, *[layer.kernel_size[0] // 2] * self.dimensions)] = 1
             self.last.weight[:, 0] = linear_start(self.factors)
             self.last.bias[:] = 0
+        self.to(memory_format=torch.channels_last if planes else torch.channels_last_3d)
 
     def forward(self, low: Tensor) -> Tensor:
         """Coarse planes (M, 1, h, w) or volumes (N, 1, d, h, w) → fine ones."""

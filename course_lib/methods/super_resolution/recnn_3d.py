@@ -9,6 +9,7 @@ resolution may come in as a further channel.
 
 Blocks (N, 1, d, h, w) HU → (N, 1, D, H, W) HU. Trained on the field `interpolated`, in which every
 case has a factor of its own. Shrunk: 6 layers of 16 maps instead of 10 to 20 of 64.
+First weights are He's, as in the authors' code. Rate 1e-3: at 3e-3 half a dB less by validation.
 `residual=False, layers=3` is the 3D SRCNN that the paper compares with.
 
 Pham et al. 2019, Computerized Medical Imaging and Graphics 77:101647,
@@ -33,6 +34,8 @@ class ReCNN(Method):
     """Multiscale 3D residual network. With `reference=True` the batch's field `reference`
     (N, 1, D, H, W) HU, another contrast at high resolution, is a second input channel."""
 
+    warm_up, clip, mixed = 30, 1.0, True
+
     def __init__(
         self, layers: int = 6, width: int = 16, residual: bool = True, reference: bool = False
     ) -> None:
@@ -46,8 +49,13 @@ class ReCNN(Method):
         convolutions = [
             nn.Conv3d(before, after, 3, padding=1) for before, after in pairwise(widths)
         ]
+        for layer in convolutions:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        if self.residual:
+            convolutions[-1].weight.data.mul_(0.01)  # training starts from the interpolation
         parts = [part for layer in convolutions for part in (layer, nn.ReLU(inplace=True))]
-        self.network = nn.Sequential(*parts[:-1])
+        self.network = nn.Sequential(*parts[:-1]).to(memory_format=torch.channels_last_3d)
 
     def forward(self, enlarged: Tensor) -> Tensor:
         """(N, 1 or 2, D, H, W) → (N, 1, D, H, W), relative attenuation."""

@@ -29,6 +29,8 @@ from course_lib.physics.resolution import enlarge
 class SRCNN(Method):
     """Super-resolution convolutional neural network."""
 
+    warm_up, clip, mixed = 30, 1.0, True
+
     def __init__(self, maps: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
         self.maps = maps
@@ -49,6 +51,7 @@ class SRCNN(Method):
                 layer.weight[0] = 0
                 layer.weight[0, 0, middle, middle] = 1
                 layer.bias[0] = 0
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, enlarged: Tensor) -> Tensor:
         """(M, 1, H, W) → (M, 1, H, W), relative attenuation."""

@@ -37,11 +37,13 @@ def scan(
     group: str,
     seed: tuple[int, str],
     chest: bool = True,
+    crops: int = 0,
 ) -> Cases:
-    """Both halves, and the scan that they are together, as Cases; for scores the normal dose."""
+    """Both halves, and the scan that they are together, as Cases; for scores the normal dose.
+    `chest`, `crops`: see `low_dose.shown`."""
     generator = ct_scans.generator("denoising halves", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
+    truth, region, names = low_dose.shown(volume, slices, size, generator, chest, crops)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     photons = ct_scans.exposure(clean, low_dose.LOW_PHOTONS / 2)
@@ -56,7 +58,7 @@ def scan(
         "half_a": image(first, photons),
         "half_b": image(second, photons),
         "low_dose": image(first + second, 2 * photons),
-        "region": region.expand(len(slices), 4).contiguous(),
+        "region": region,
     }
     if group != TRAINING:
         sent = ct_scans.exposure(clean, low_dose.NORMAL_PHOTONS)
@@ -64,10 +66,10 @@ def scan(
         tensors["normal_dose"] = image(normal, sent)
     return Cases(
         tensors=tensors,
-        case=[f"{volume.case}/z{z:03d}" for z in slices],
-        subject=[volume.subject] * len(slices),
-        group=[group] * len(slices),
-        spacing_mm=torch.full((len(slices), 2), pixel_mm),
+        case=names,
+        subject=[volume.subject] * len(truth),
+        group=[group] * len(truth),
+        spacing_mm=torch.full((len(truth), 2), pixel_mm),
         provenance=dict.fromkeys(tensors, "simulated scan of measured HU")
         | {"region": "from measured HU"},
         facts=Facts(dims=2, channels=1, range=ct_scans.HU_RANGE, pixel_mm=pixel_mm),

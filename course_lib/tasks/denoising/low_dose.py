@@ -7,7 +7,9 @@ the AAPM low-dose CT challenge. As on a real scanner, automatic exposure control
 through thicker patients: the dose is set by the photons that arrive. What is measured are the HU
 of the patient; what is simulated are both scans of that patient.
 
-Patients, split, grid and exposure are those of `ct_scans`; `own.py` scans the user's patients.
+Patients, split, grid and exposure are those of `ct_scans`. Training and validation show each slice
+as it is, and moved crops of it in the made-up chest, which is what most tests show. `own.py` scans
+the user's patients.
 """
 
 from collections.abc import Callable
@@ -62,7 +64,7 @@ def scanned(dataset: str, size: Size, seed: int, scan: Callable[..., Cases]) -> 
     """The same patients, slices and split for every question about them.
 
     Arguments:
-        scan: (patient, slices, size, group, seed, chest) → their Cases.
+        scan: (patient, slices, size, group, seed, chest, crops) → their Cases.
     """
     from course_lib.data.sets import chest_ct
 
@@ -76,8 +78,8 @@ def scanned(dataset: str, size: Size, seed: int, scan: Callable[..., Cases]) -> 
         tests.append(scan(patient, slices, size, ct_scans.OTHER_PATIENTS, part, crop))
     tests = tests[1:] + tests[:1]
     return Splits(
-        train=scan(chest, training, size, TRAINING, (seed, TRAINING)),
-        validation=scan(chest, validation, size, "validation", (seed, "validation")),
+        train=scan(chest, training, size, TRAINING, (seed, TRAINING), crops=2),
+        validation=scan(chest, validation, size, "validation", (seed, "validation"), crops=1),
         test=join(tests),
     )
 
@@ -89,26 +91,27 @@ def scan(
     group: str,
     seed: tuple[int, str],
     chest: bool = True,
+    crops: int = 0,
 ) -> Cases:
-    """Both scans of some slices of one patient, as Cases; `chest`: see `ct_scans.on_grid`."""
+    """Both scans of some slices of one patient, as Cases; `chest`, `crops`: see `shown`."""
     generator = ct_scans.generator("denoising", *seed)
     pixel_mm = ct_scans.FIELD_MM / size.pixels
-    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
+    truth, region, names = shown(volume, slices, size, generator, chest, crops)
     beam = ct.ParallelBeam(size.pixels, size.views, pixel_mm)
     clean = beam.forward(ct.hu_to_attenuation(truth))
     low, normal = (
         ct.low_dose_sinogram(clean, ct_scans.exposure(clean, arriving), ELECTRONIC_NOISE, generator)
         for arriving in (LOW_PHOTONS, NORMAL_PHOTONS)
     )
-    count = len(slices)
+    count = len(truth)
     return Cases(
         tensors={
             "low_dose": ct.attenuation_to_hu(beam.fbp(low)),
             "normal_dose": ct.attenuation_to_hu(beam.fbp(normal)),
             "sinogram": low,
-            "region": region.expand(count, 4).contiguous(),
+            "region": region,
         },
-        case=[f"{volume.case}/z{z:03d}" for z in slices],
+        case=names,
         subject=[volume.subject] * count,
         group=[group] * count,
         spacing_mm=torch.full((count, 2), pixel_mm),
@@ -119,6 +122,33 @@ def scan(
         },
         facts=Facts(dims=2, channels=1, range=ct_scans.HU_RANGE, pixel_mm=pixel_mm),
     )
+
+
+def shown(
+    volume: Volume,
+    slices: list[int],
+    size: Size,
+    generator: torch.Generator,
+    chest: bool,
+    crops: int,
+) -> tuple[Tensor, Tensor, list[str]]:
+    """Slices as they are scanned (n, 1, H, W) HU, what of each is scored (n, 4), and their names.
+
+    Arguments:
+        chest: see `ct_scans.on_grid`.
+        crops: how many times more each slice is shown, moved and cropped as in `ct_scans.moved`.
+    """
+    pixel_mm = ct_scans.FIELD_MM / size.pixels
+    truth, region = ct_scans.on_grid(volume, slices, size.pixels, pixel_mm, chest)
+    region = region.expand(len(slices), 4).contiguous()
+    names = [f"{volume.case}/z{z:03d}" for z in slices]
+    images, regions, cases = [truth], [region], list(names)
+    for number in range(1, crops + 1):
+        cropped, where = ct_scans.moved(truth, pixel_mm, True, generator)
+        images.append(cropped)
+        regions.append(where)
+        cases += [f"{name}/crop{number}" for name in names]
+    return torch.cat(images), torch.cat(regions), cases
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:

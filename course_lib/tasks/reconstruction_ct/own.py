@@ -8,7 +8,7 @@ from course_lib.data.volume import Volume
 from course_lib.tasks.base import Splits
 from course_lib.tasks.own_ct import own_splits
 from course_lib.tasks.reconstruction_ct import few_views
-from course_lib.tasks.reconstruction_ct.few_views import ACQUISITIONS, SIZES, scanned
+from course_lib.tasks.reconstruction_ct.few_views import ACQUISITIONS, SIZES, scanned, windowed
 
 
 def make(dataset: str, profile: str, seed: int) -> Splits:
@@ -26,7 +26,7 @@ def own_cases(data: own.OwnData, profile: str, seed: int) -> Splits:
         return scanned(volume, slices, group, volume.case, *how, copies, chest=False)
 
     counts = size.every, size.validation_slices, size.test_slices
-    return own_splits(data, "reconstruction_ct", counts, size.pixels, one)
+    return windowed(own_splits(data, "reconstruction_ct", counts, size.pixels, one))
 
 
 QUESTION = replace(

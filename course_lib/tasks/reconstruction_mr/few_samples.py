@@ -32,6 +32,7 @@ from course_lib.tasks.reconstruction_mr.scans import (
     SNR,
     Scan,
     sampled,
+    varied,
     volume_cases,
 )
 
@@ -82,12 +83,10 @@ def donors(names: tuple[str, ...], count: int, group: str, scan: Scan) -> Cases:
 
 
 def sample(train: Cases, profile: str, count: int, generator: torch.Generator) -> Batch:
-    """Random pictures, mirrored at random, each sampled by a random one of the masks with new
-    noise: no network sees the same measurement twice."""
-    target = train["target"][random_index(train, count, generator)]
+    """Random pictures, varied at random (`scans.varied`), each sampled by a random one of the masks
+    with new noise: no network sees the same measurement twice."""
+    target = varied(train["target"][random_index(train, count, generator)], generator)
     mask = train["mask"][random_index(train, count, generator)]
-    mirrored = (torch.rand(count, generator=generator) < 0.5).to(target.device)
-    target = torch.where(mirrored[:, None, None, None], target.flip(3), target)
     kspace = mr.add_noise(mr.forward(target, mask), mask, SNR, generator)
     return {"kspace": kspace, "mask": mask, "zero_filled": mr.ifft2c(kspace), "target": target}
 

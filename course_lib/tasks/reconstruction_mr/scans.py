@@ -1,5 +1,6 @@
 """What an MR scanner measures of pictures: slices of a volume, masks of k-space, noise."""
 
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,6 +109,33 @@ def sampled(
         },
         facts=Facts(dims=2, channels=1, pattern=scan.pattern, acceleration=scan.acceleration),
     )
+
+
+def varied(target: Tensor, generator: torch.Generator) -> Tensor:
+    """Complex pictures (N, 1, H, W) mirrored at random, and half of them turned by up to 15
+    degrees, scaled by up to 15 %, smoothed by a Gaussian of up to 1.2 pixels, and made brighter or
+    darker, the bright parts less so: heads differ in size, scans in sharpness and contrast, and
+    what is brightest may be fat or brain."""
+    count, (height, width) = len(target), target.shape[2:]
+    mirror, which, turn, scale, soft, bright, dim = torch.rand(7, count, generator=generator)
+    turn, scale = torch.deg2rad(30 * turn - 15), 0.85 + 0.3 * scale
+    cosine, sine, zero = scale * turn.cos(), scale * turn.sin(), torch.zeros(count)
+    matrix = torch.stack(
+        [torch.stack([cosine, -sine, zero], 1), torch.stack([sine, cosine, zero], 1)], 1
+    )
+    channels = torch.view_as_real(target[:, 0]).movedim(-1, 1)
+    grid = F.affine_grid(matrix, list(channels.shape), align_corners=False).to(channels)
+    moved = F.grid_sample(channels, grid, align_corners=False).movedim(1, -1).contiguous()
+    rows, columns = ((torch.arange(n) - n // 2) / n for n in (height, width))
+    squared = rows[:, None].square() + columns.square()
+    spread = 2 * (math.pi * 1.2 * soft).square()[:, None, None, None]
+    taper = torch.exp(-spread * squared).to(channels)
+    moved = mr.ifft2c(taper * mr.fft2c(torch.view_as_complex(moved)[:, None]))
+    bright, dim = (x.to(channels)[:, None, None, None] for x in (0.6 + bright, 1.5 * dim))
+    moved = moved * bright / (1 + dim * moved.abs())
+    change, mirror = ((x < 0.5).to(target.device)[:, None, None, None] for x in (which, mirror))
+    target = torch.where(change, moved, target)
+    return torch.where(mirror, target.flip(3), target)
 
 
 def _head(magnitude: Tensor) -> Tensor:
