@@ -10,7 +10,6 @@ import re
 import sys
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +43,8 @@ def changed(names: Iterable[str]) -> list[str]:
 def _of_module(name: str, path: Path, loaded: Mapping[str, Any]) -> Iterator[str]:
     fresh = {"__name__": name, "__file__": str(path), "__package__": loaded.get("__package__")}
     try:
-        code = SourceFileLoader(name, str(path)).get_code(name)
-        exec(code, fresh)
         source = path.read_text("utf-8")
+        exec(compile(source, str(path), "exec"), fresh)
     except Exception:  # the file can be run no more
         yield name
         return

@@ -24,7 +24,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
 
 # How many errors mypy-baseline.txt lists. This number only gets smaller.
-TYPE_ERRORS = 190
+TYPE_ERRORS = 170
 
 
 # ---- types

@@ -20,6 +20,8 @@ class PerceptualLoss(nn.Module):
             resolution, like VGG's fourth group of layers.
     """
 
+    spread: Tensor | None
+
     def __init__(self, network: EfficientNetLite0, group: int = 3) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)

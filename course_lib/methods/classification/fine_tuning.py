@@ -33,6 +33,7 @@ from course_lib.parts.classification.backbone import as_pictures
 from course_lib.parts.efficientnet_lite import FEATURES, GROUPS, EfficientNetLite0
 from course_lib.parts.intensity import unit_range
 from course_lib.parts.pretrained import efficientnet_lite0
+from course_lib.parts.start import channels_last
 
 ALL = Stage("network", 2, ("network",))
 STAGES = {
@@ -70,7 +71,7 @@ class FineTuning(Classifier):
         self.network = efficientnet_lite0() if known else EfficientNetLite0()
         self.network._fc = nn.Identity()
         # The order of memory that processors like for depthwise kernels: a step takes a third less.
-        self.network.to(memory_format=torch.channels_last)
+        channels_last(self.network)
         if not known:
             for layer in self.network.modules():
                 if isinstance(layer, nn.BatchNorm2d):

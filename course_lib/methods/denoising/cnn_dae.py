@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.start import he
 
 BRIGHTNESS = 0.6  # relative attenuation of a chest, its mean over air, lung and soft tissue
 
@@ -51,11 +52,9 @@ class CNNDAE(Method):
             *layer(width), nn.Upsample(scale_factor=2), *layer(width), nn.Upsample(scale_factor=2)
         )
         self.last = nn.Conv2d(width, 1, 3, padding=1)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
-        nn.init.constant_(self.last.bias, BRIGHTNESS)
+        he(self.encoder, self.decoder, self.last)
+        *_, bias = self.last.parameters()
+        nn.init.constant_(bias, BRIGHTNESS)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 1, H, W) → (N, 1, H, W), relative attenuation."""

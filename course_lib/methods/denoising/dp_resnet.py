@@ -32,6 +32,7 @@ from course_lib.errors import CourseError
 from course_lib.methods.base import Method, Sample, Stage
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 from course_lib.parts.scanner import scanner
+from course_lib.parts.start import zero
 
 DOMAINS = ("both", "projections", "images")
 SLICES, SIDE = 5, 40
@@ -46,8 +47,7 @@ def residual(width: int, layers: int = 5) -> nn.Sequential:
     for before in widths[:-1]:
         modules += [nn.Conv3d(before, width, 3, padding=1), nn.ReLU(inplace=True)]
     last = nn.Conv3d(width, 1, 3, padding=1)
-    for weight in last.parameters():
-        nn.init.zeros_(weight)
+    zero(last)
     return nn.Sequential(*modules, last)
 
 

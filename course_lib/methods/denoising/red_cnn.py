@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.start import zero
 
 
 class REDCNN(Method):
@@ -44,8 +45,7 @@ class REDCNN(Method):
         self.decoder = nn.ModuleList(
             nn.ConvTranspose2d(width, after, 5) for after in reversed(widths[:-1])
         )
-        nn.init.zeros_(self.decoder[-1].weight)  # training starts from the scan as it is
-        nn.init.zeros_(self.decoder[-1].bias)
+        zero(self.decoder[-1])  # training starts from the scan as it is
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 1, H, W) → (N, 1, H, W), relative attenuation, never negative."""

@@ -38,6 +38,7 @@ from course_lib.methods.base import Method
 from course_lib.metrics.image import ssim
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
 from course_lib.parts.scanner import Scanner, scanner
+from course_lib.parts.start import zero
 
 MAPS = 9  # of W, as in the authors' code
 
@@ -52,8 +53,7 @@ class DenseBlock(nn.Module):
             for k in range(layers)
         )
         self.last = nn.Conv2d(inputs + layers * growth, 1, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        zero(self.last)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:

@@ -30,6 +30,7 @@ from course_lib.methods.segmentation import Segmenter
 from course_lib.parts.segmentation.conv_lstm import BiConvLSTM
 from course_lib.parts.segmentation.losses import damped_cross_entropy
 from course_lib.parts.segmentation.stacks import from_slices, standardise, to_slices
+from course_lib.parts.start import channels_last
 from course_lib.parts.u_net import UNetwork, padded
 
 
@@ -71,7 +72,8 @@ class Reader(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.slices = KUNet(classes).to(memory_format=torch.channels_last)
+        self.slices = KUNet(classes)
+        channels_last(self.slices)
         self.stack = BDCLSTM(KUNet.features, classes)
 
     def forward(self, stack: Tensor, context: bool = True) -> tuple[Tensor | None, Tensor]:

@@ -23,6 +23,7 @@ from course_lib.cases import Facts
 from course_lib.errors import CourseError
 from course_lib.methods.segmentation import Segmenter
 from course_lib.parts.segmentation.losses import LOSSES, known_loss
+from course_lib.parts.start import channels_last
 from course_lib.parts.u_net import padded
 
 
@@ -103,7 +104,8 @@ class VNet(Segmenter):
     def build(self, facts: Facts) -> None:
         """The network."""
         network = VNetwork(facts.classes, self.widths, self.kernel)
-        self.network = network.to(memory_format=torch.channels_last_3d)  # a quarter faster
+        self.network = network
+        channels_last(network)  # a quarter faster
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Dice with squares in its denominator, or the chosen loss."""

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.start import channels_last
 from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.parts.super_resolution.shuffle import linear_start, shuffle
 
@@ -90,7 +91,7 @@ class CSN(Method):
                 layer.weight[0] = 0
                 layer.bias[0] = 0
             self.head.weight[0, 0, 1, 1] = self.last.weight[0, 0, 1, 1] = 1
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     def forward(self, low: Tensor) -> Tensor:
         """Coarse planes (M, 1, h, w) → fine ones, relative attenuation."""

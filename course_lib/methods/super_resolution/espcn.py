@@ -24,6 +24,7 @@ from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.start import channels_last
 from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.parts.super_resolution.shuffle import linear_start, shuffle
 
@@ -65,7 +66,7 @@ class ESPCN(Method):
                 layer.weight[(0, 0, *[layer.kernel_size[0] // 2] * self.dimensions)] = 1
             self.last.weight[:, 0] = linear_start(self.factors)
             self.last.bias[:] = 0
-        self.to(memory_format=torch.channels_last if planes else torch.channels_last_3d)
+        channels_last(self)
 
     def forward(self, low: Tensor) -> Tensor:
         """Coarse planes (M, 1, h, w) or volumes (N, 1, d, h, w) → fine ones."""

@@ -27,6 +27,7 @@ from course_lib.cases import Batch, Facts
 from course_lib.errors import CourseError
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.start import channels_last, he
 from course_lib.physics.resolution import enlarge
 
 
@@ -49,13 +50,12 @@ class ReCNN(Method):
         convolutions = [
             nn.Conv3d(before, after, 3, padding=1) for before, after in pairwise(widths)
         ]
-        for layer in convolutions:
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+        he(*convolutions)
         if self.residual:
             convolutions[-1].weight.data.mul_(0.01)  # training starts from the interpolation
         parts = [part for layer in convolutions for part in (layer, nn.ReLU(inplace=True))]
-        self.network = nn.Sequential(*parts[:-1]).to(memory_format=torch.channels_last_3d)
+        self.network = nn.Sequential(*parts[:-1])
+        channels_last(self.network)
 
     def forward(self, enlarged: Tensor) -> Tensor:
         """(N, 1 or 2, D, H, W) → (N, 1, D, H, W), relative attenuation."""

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from course_lib.cases import Batch, Facts
 from course_lib.methods.base import Method
 from course_lib.parts.hounsfield import hounsfield, relative_attenuation
+from course_lib.parts.start import channels_last
 from course_lib.parts.super_resolution.planes import from_planes, plane_factors, to_planes
 from course_lib.physics.resolution import enlarge
 
@@ -51,7 +52,7 @@ class SRCNN(Method):
                 layer.weight[0] = 0
                 layer.weight[0, 0, middle, middle] = 1
                 layer.bias[0] = 0
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     def forward(self, enlarged: Tensor) -> Tensor:
         """(M, 1, H, W) → (M, 1, H, W), relative attenuation."""

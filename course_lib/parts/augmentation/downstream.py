@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from course_lib.errors import CourseError
 from course_lib.parts.augment import NOTHING, Change
 from course_lib.parts.hounsfield import lung_range
+from course_lib.parts.start import channels_last
 
 BATCH, EPOCHS, NETWORKS, RATE = 32, 60, 3, 1e-3
 CLASSES = 2
@@ -32,7 +33,8 @@ def classifier(side: int = 32, channels: int = 1, width: int = 8) -> nn.Sequenti
     flat = side * side * channels
     dense = [nn.Linear(flat, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, CLASSES)]
     network = nn.Sequential(*layers, nn.Flatten(), *dense)
-    return network.to(memory_format=torch.channels_last)  # a third faster on a processor
+    channels_last(network)  # a third faster on a processor
+    return network
 
 
 def train_judges(
