@@ -93,7 +93,7 @@ def test_what_decides_no_number_changes_no_key(copy, file, old, new):
         ("parts/segmentation/losses.py", "import torch\n", "import torch\n\nNEW = 1\n"),
         ("parts/resnet.py", "import torch", "NEW = 1\nimport torch"),
         ("physics/mr.py", "import torch\n", "import torch\n\nNEW = 1\n"),
-        ("methods/denoising/red_cnn.py", "learning_rate = 4e-4", "learning_rate = 5e-4"),
+        ("methods/denoising/red_cnn.py", "= 4e-4, True", "= 5e-4, True"),
         ("tasks/denoising/low_dose.py", "ELECTRONIC_NOISE = 5.0", "ELECTRONIC_NOISE = 6.0"),
         ("data/anatomy/render.py", "import torch\n", "import torch\n\nNEW = 1\n"),
         ("learning.py", "0.01 + 0.99", "0.02 + 0.98"),

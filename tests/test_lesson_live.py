@@ -228,8 +228,7 @@ def test_leaderboard_ranks_the_answers_to_one_question(store, tmp_path, monkeypa
 def test_leaderboard_says_on_how_many_subjects_it_rests(tmp_path, monkeypatch, subjects, said):
     monkeypatch.setattr("course_lib.lesson.board.__file__", str(tmp_path / "no_ranking.py"))
     for record in synthetic_records.records(tmp_path, {"others": subjects}, seeds=1, fail=False):
-        (tmp_path / record["key"]).mkdir(exist_ok=True)
-        write_json(tmp_path / record["key"] / "record.json", record)
+        file(tmp_path, record)
     table = show.leaderboard("denoising", tmp_path)
     assert said in table.caption and "95%" not in " ".join([table.caption, *table.head])
 

@@ -191,7 +191,7 @@ def the_loss_falls(subject: Subject, stage: Stage) -> None:
     with device.seeded(0), entered(method, stage, subject.splits.train) as turn:
         turn.train()
         batch = subject.batch(method)
-        while len(losses) < 60 and (len(losses) < 12 or fallen(losses) < 0.2):
+        while len(losses) < 200 and (len(losses) < 12 or fallen(losses) < 0.06):
             losses.append(sum(float(loss) for _, loss in turn.step(batch)))
     # Who starts near the identity has only noise to learn, and takes longer.
     said = f"in stage {stage.name} the loss went from {losses[0]:.3g} to {losses[-1]:.3g}"

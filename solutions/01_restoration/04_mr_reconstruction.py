@@ -66,7 +66,9 @@ show.images(
 # %% [markdown]
 # **What was measured, what was simulated?** The anatomy was measured: label maps of the brains of
 # six donors. Contrast, phase and noise are simulated, and so is the scan; the bright haze on one side
-# is simulated too, the shading of a coil that lies nearer there. A second test group is MNI152, the
+# is simulated too, the shading of a coil that lies nearer there.
+#
+# A second test group is MNI152, the
 # measured average of many people; an average is smooth, so it is easy.
 
 # %% tags=["lesson"]

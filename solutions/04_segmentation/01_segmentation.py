@@ -220,10 +220,11 @@ record = run_here(
 )
 
 # %%
-display(show.curve(record), show.strip(record, folder or store, colours))
+display(show.curve(record), show.strip(record, folder or store))
 
 # %% [markdown]
-# The picture below the curve was picked by rule: the median test case. White pixels on the right
+# The picture below the curve was picked by rule: the median test case, in the colours of the first
+# picture. White pixels on the right
 # are wrong. Many lie on borders, where one pixel holds two tissues, some far away from any.
 #
 # Compare with the random forest of section 2. In our run of `class` the U-Net stayed a little behind
@@ -408,7 +409,8 @@ print(show.seen("β = 0.9 invents more than β = 0.1", high, low, "%"))
 # ## 7 · The leaderboard
 #
 # The default benchmark, and the runs that you made on the same data set. V-Net and BDC-LSTM see
-# the stack, the others one slice at a time; SegAN has no pixel loss at all, only a critic.
+# the stack, the others one slice at a time. SegAN learns from a critic, and beside it from Dice, as
+# its public code does.
 
 # %% [markdown]
 # Each row is a paper. Its card, unfolded: the idea, the equation, the drawing with the sizes of this

@@ -271,7 +271,8 @@ display(show.curve(record), show.strip(record, folder or store))
 # %% tags=["lesson"]
 guess.winner(
     "detection.losses",
-    who="",  # "focal loss" or "cross-entropy" or "focal loss with gamma 0" or "hardest negatives only"
+    # "focal loss", "cross-entropy", "focal loss with gamma 0" or "hardest negatives only"
+    who="",
     by=None,  # how many % FROC
     among=("focal loss", "cross-entropy", "focal loss with gamma 0", "hardest negatives only"),
     unit="% FROC",

@@ -5,7 +5,7 @@ training of a network. Its loss is what classical registration minimises:
 
     u = U(moving, fixed),   loss = match · D(fixed, moving(x + u(x))) + smooth · mean ‖∇u‖²
 
-with D the mean squared difference, or minus the squared local correlation in windows of 9. The
+with D the mean squared difference, or one minus the squared local correlation in windows of 9. The
 paper has match = 1 and calls the other weight λ.
 
 Pairs (N, 1, *spatial), sides divisible by 16 → fields (N, d, *spatial) in voxels. As in the paper,
@@ -63,7 +63,7 @@ class VoxelMorph(Method):
         """D, the mean over the batch."""
         if self.similarity == "mse":
             return squared_difference(warped, fixed).mean()
-        return -local_ncc(warped, fixed).mean()
+        return 1 - local_ncc(warped, fixed).mean()
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Dissimilarity after warping, and smoothness. No field is given, and no label."""
