@@ -7,7 +7,7 @@ patches eleven slices deep are drawn. Patients, split, grid and dose are those o
 stacks of validation reach into the slices that lie unused between the blocks, never into others.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -19,32 +19,19 @@ from course_lib.physics import ct
 from course_lib.tasks import ct_patients, ct_scans
 from course_lib.tasks.base import PARTS, Field, Plan, Splits
 from course_lib.tasks.denoising import low_dose
-from course_lib.tasks.denoising.low_dose import TRAINING
+from course_lib.tasks.denoising.low_dose import TRAINING, Size
 
 DEPTH = 11
 TRAINING_BLOCKS = ((8, 35), (35, 62), (97, 124))
 HELD = ("validation", "test")
 
 
-@dataclass(frozen=True)
-class Size:
-    """Pixels along a side, views over 180 degrees, training patch, and how many slices of each
-    test patient, of the held-out block and of the validation block are scored."""
-
-    pixels: int
-    views: int
-    patch: int
-    test_slices: int
-    block_slices: int
-    validation_slices: int
-    blocks: int = 3
-
-
 SIZES = {
-    "smoke": Size(64, 60, 44, 1, 1, 1, blocks=1),
+    "smoke": Size(64, 60, 44, 1, 1, 1, every=3),
     "class": Size(256, 180, 48, 3, 4, 2),
     "full": Size(512, 720, 80, 6, 4, 4),
 }
+"""`every`: how many of the training blocks are used, each `every`-th."""
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +40,7 @@ def make(dataset: str, profile: str, seed: int) -> Splits:
     from course_lib.data.sets import chest_ct
 
     size, chest = SIZES[profile], chest_ct.load()
-    blocks = [list(range(*block)) for block in TRAINING_BLOCKS[: size.blocks]]
+    blocks = [list(range(*block)) for block in TRAINING_BLOCKS[:: size.every]]
     middles = ct_scans.middle(*ct_scans.VALIDATION_BLOCK, size.validation_slices)
     tests = []
     for patient, slices, crop in ct_patients.others(dataset.partition("/")[0], size.test_slices):
