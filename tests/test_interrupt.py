@@ -234,7 +234,9 @@ def test_a_worker_that_is_stopped_is_replaced():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_a_bench_ends_with_a_worker_that_is_halted(tmp_path, number):
     """A halted worker hears nothing, and does nothing when its leader is gone."""
+    heard = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
     process = start([sys.executable, "-m", "tests.stand_in_jobs", str(tmp_path)], tmp_path)
+    signal.signal(signal.SIGHUP, heard)
     assert wait_for(lambda: list(tmp_path.glob("begun-*")), 120)
     halted = psutil.STATUS_STOPPED
     assert wait_for(lambda: any(p.status() == halted for p in below(tmp_path)), 30)

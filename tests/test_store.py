@@ -448,7 +448,7 @@ def test_a_pulse_that_is_none_says_nothing(tmp_path, said):
     job = Job(**record()["job"])
     folder = tmp_path / ".partial-x"
     folder.mkdir()
-    (folder / clock.FILE).write_text(said.replace('"J"', json.dumps(str(job))))
+    (folder / clock.FILE).write_text(said.replace('"J"', json.dumps(str(job))), "utf-8")
     assert clock.pulses(Store(tmp_path), [job]) == {}
 
 
